@@ -143,7 +143,7 @@ test('what a node with a wrong clock scheduled for a year later is due, with a w
   const now = Date.now()
   const [right, wrong] = [makeMessage(), makeMessage()]
   for (const [message, from] of [[right, now], [wrong, now + 8_760 * HOUR]] as const) // biome-ignore format: a table
-    await store.addScheduled(message, sourceOf(octetsOf(message.size)), from + HOUR)
+    await store.addScheduled({ message, source: sourceOf(octetsOf(message.size)) }, from + HOUR)
   issued.length = 0
   assert.equal(await wakeUps.hasten({ now: now - 100_000 * HOUR, latest: now - 99_990 * HOUR }), 1)
   assert.deepEqual(issued, [`${wrong.id} 0 ${now - 100_000 * HOUR}`])
@@ -159,7 +159,7 @@ test('deliveries whose wake-up was lost are looked for by a clock that nobody se
   const earlier = Date.now() - HOUR
   t.mock.timers.enable({ apis: ['Date'], now: earlier })
   const message = makeMessage()
-  await store.addScheduled(message, sourceOf(octetsOf(message.size)), earlier - 60_000)
+  await store.addScheduled({ message, source: sourceOf(octetsOf(message.size)) }, earlier - 60_000)
   await sleep(2_100)
   assert.equal(await wakeUps.nextDue(), earlier - 60_000)
   await store.close()

@@ -12,6 +12,7 @@
  *   health.ts     what `postroad doctor` asks a plugin
  *   http.ts       routes that a plugin serves on listeners of kind `http`
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
+ *   events.ts     the service that takes events for programs, and loses none
  *   feed.ts       the service that tells what happens, as it happens: for who shows or keeps it
  *   feedback.ts   what others report of mail that was sent
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
@@ -87,6 +88,13 @@ export {
   type Setup,
 } from './define.ts'
 export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
+export {
+  Events,
+  type MailEvent,
+  type MailEventKind,
+  type MessageTags,
+  messageTags,
+} from './events.ts'
 export { defineFact, type Fact, type FactScope } from './fact.ts'
 export { Feed, type FeedOpened, type FeedRecord, type FeedRun, type FeedWatcher } from './feed.ts'
 export { type Feedback, feedback } from './feedback.ts'

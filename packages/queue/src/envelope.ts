@@ -1,5 +1,6 @@
 /** How a message stands in a store: JSON, because it costs a microsecond, can be read in an emergency, and grows without migration. */
 import { type Address, Mailbox, type MailParameters, type RcptParameters, type Route } from '@postroad/mail'
+import type { MessageTags } from '@postroad/plugin'
 import type { QueuedDelivery, QueuedMessage } from './model.ts'
 
 type StoredAddress = readonly [local: string, domain: string, text?: string]
@@ -18,26 +19,29 @@ export interface StoredEnvelope {
   readonly p?: MailParameters
   readonly t?: string
   readonly r?: string
+  /** Absent before there were events. */
+  readonly g?: MessageTags
   readonly s: number
   readonly d: readonly StoredDelivery[]
 }
 
 /** A message as it is stored. */
 export function storeEnvelope(message: QueuedMessage): StoredEnvelope {
-  const { queuedAt, from, parameters, transaction, reportOn, size, deliveries } = message
+  const { queuedAt, from, parameters, transaction, reportOn, tags, size, deliveries } = message
   return {
     q: queuedAt,
     ...(from && { f: storeAddress(from) }),
     ...(!isEmpty(parameters) && { p: parameters }),
     ...(transaction !== undefined && { t: transaction }),
     ...(reportOn !== undefined && { r: reportOn }),
+    ...(tags && { g: tags }),
     s: size,
     d: deliveries.map(storeDelivery),
   }
 }
 
 /** The message that was stored. */
-export function loadEnvelope(id: string, { q, f, p, t, r, s, d }: StoredEnvelope): QueuedMessage {
+export function loadEnvelope(id: string, { q, f, p, t, r, g, s, d }: StoredEnvelope): QueuedMessage {
   return {
     id,
     queuedAt: q,
@@ -45,6 +49,7 @@ export function loadEnvelope(id: string, { q, f, p, t, r, s, d }: StoredEnvelope
     parameters: p ?? {},
     ...(t !== undefined && { transaction: t }),
     ...(r !== undefined && { reportOn: r }),
+    ...(g && { tags: g }),
     size: s,
     deliveries: d.map(loadDelivery),
   }

@@ -3,6 +3,7 @@
 import type { Reply } from '@postroad/mail'
 import { type ReporterOptions, report } from './engine/reporter.ts'
 import { bornLeases } from './model.ts'
+import type { EventWriter } from './outbox/event-writer.ts'
 import { cancel } from './state.ts'
 import type { QueueStore } from './store.ts'
 
@@ -12,6 +13,8 @@ export interface GiveUpInput {
   /** Told to the sender; 5yz. */
   readonly reply: Reply
   readonly now: number
+  /** What is written down for programs. */
+  readonly events?: EventWriter | undefined
 }
 
 /**
@@ -20,7 +23,7 @@ export interface GiveUpInput {
  */
 export async function giveUp(
   store: QueueStore,
-  { id, reply, now }: GiveUpInput,
+  { id, reply, now, events: writer }: GiveUpInput,
   options: ReporterOptions,
 ): Promise<readonly number[]> {
   const { states } = (await store.get(id)) ?? { states: [] }
@@ -38,7 +41,8 @@ export async function giveUp(
     const { message } = first.lease
     const reports = ends.flatMap((end) => end.reports.map((each) => ({ ...each, delivery: end.lease.index })))
     const spawn = await report({ message, reports, source: store.content(message), now }, options)
-    const result = await store.record({ lease: first.lease, state: first.state, also, spawn, now })
+    const events = ends.flatMap((end) => writer?.ended(end.lease, end, now) ?? [])
+    const result = await store.record({ lease: first.lease, state: first.state, also, spawn, events, now })
     // A process that delivers will find them there; this one may only take mail in.
     const left = result === 'lost' ? leases : spawn.flatMap((each) => bornLeases(each.message, store.owner))
     await store.release(left, { kind: 'scheduled', at: now })

@@ -12,6 +12,8 @@
  * `engine/` works the queue off: it claims what is due, gives it to a transport, asks and tells the hooks, and records the state; `dsn/`
  * writes what the sender is told. It counts transactions by site, and waits by destination.
  *
+ * `outbox/` is what programs are told of the messages: events, written by the store in the step that they tell of.
+ *
  * `plugin/`, `rule/` and `command/` are what the queue plugins share: their hooks, their options, and `postroad queue …`. What that does
  * is in `operate/`, for people and for the admin interface alike.
  *
@@ -42,6 +44,17 @@ export {
 export { QueueDesk, queueDesk } from './operate/desk.ts'
 export type { QueueFilter } from './operate/filter.ts'
 export type { QueueOrder } from './operate/order.ts'
+export { type EventHead, type EventPayload, headOf, payloadOf } from './outbox/event.ts'
+export { EventWriter, MailOutbox, type OutboxSubscriber } from './outbox/event-writer.ts'
+export {
+  comparePositions,
+  type Outbox,
+  type OutboxEntry,
+  type OutboxNote,
+  type OutboxPosition,
+  type OutboxSize,
+  parsePosition,
+} from './outbox/outbox.ts'
 export { planMessage } from './plan.ts'
 export { type EngineContext, openEngine, reporterOf } from './plugin/open-engine.ts'
 export { queueHooks } from './plugin/queue-hooks.ts'

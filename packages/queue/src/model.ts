@@ -3,6 +3,7 @@
  * every attempt (the state of each delivery). `STATES.md` draws the states and who may change them.
  */
 import type { Address, MailParameters, Recipient, Reply, Route } from '@postroad/mail'
+import type { MessageTags } from '@postroad/plugin'
 
 /** Recipients that go the same way together: one transaction of a transport. */
 export interface QueuedDelivery {
@@ -25,6 +26,8 @@ export interface QueuedMessage {
   readonly transaction?: string
   /** Queue id of the message this one reports on, when it is a delivery status notification. */
   readonly reportOn?: string
+  /** What its sender says of it, for events. */
+  readonly tags?: MessageTags
   /** Octets. */
   readonly size: number
   readonly deliveries: readonly QueuedDelivery[]

@@ -8,6 +8,7 @@ import {
   type Recipient,
   type Route,
 } from '@postroad/mail'
+import type { MessageTags } from '@postroad/plugin'
 import type { QueuedDelivery, QueuedMessage } from './model.ts'
 
 /** The `via` of what is taken and dropped. */
@@ -30,13 +31,14 @@ export interface PlanInput {
   readonly size: number
   readonly transaction?: string
   readonly reportOn?: string
+  readonly tags?: MessageTags | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
 /** The part of a queued message that never changes. */
 export function planMessage(input: PlanInput, options: PlanOptions): QueuedMessage {
-  const { from, parameters, size, now, transaction, reportOn } = input
+  const { from, parameters, size, now, transaction, reportOn, tags } = input
   return {
     id: makeQueueId(now),
     queuedAt: now,
@@ -44,6 +46,7 @@ export function planMessage(input: PlanInput, options: PlanOptions): QueuedMessa
     parameters,
     ...(transaction === undefined ? {} : { transaction }),
     ...(reportOn === undefined ? {} : { reportOn }),
+    ...(tags && { tags }),
     size,
     deliveries: input.deliveries.flatMap((delivery) => split(delivery, options)),
   }

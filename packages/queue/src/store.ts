@@ -2,6 +2,7 @@
 import type { MessageSource, Reply } from '@postroad/mail'
 import type { QueueErrorCode } from './error.ts'
 import type { DeliveryState, DeliveryStatus, FinishedMessage, Lease, QueuedMessage } from './model.ts'
+import type { Outbox } from './outbox/outbox.ts'
 
 /** What to do with a delivery that is due: take it, let it wait for its destination, or come again at a time. */
 export type Gate = (destination: string, delivery: GateView) => 'take' | 'wait' | number
@@ -25,6 +26,8 @@ export interface LeaseEnd {
   readonly also?: readonly Pick<LeaseEnd, 'lease' | 'state'>[]
   /** Notifications that become durable in the same step; claimed by this process. */
   readonly spawn?: readonly NewMessage[]
+  /** Events that are written in the same step. */
+  readonly events?: readonly string[] | undefined
   /** How many recipients end here for good without a sender to tell, for the statistics. */
   readonly unreturned?: number
   /** Milliseconds since the epoch. */
@@ -80,10 +83,14 @@ export interface QueueStats {
 export interface QueueStore {
   /** This process, in leases. */
   readonly owner: string
+  /** What is to be told of the messages in it. */
+  readonly outbox: Outbox
   /** A reply when there is no room for so many octets: asked before DATA and before {@link add}. */
   admit(size: number): Reply | undefined
-  /** Takes responsibility: on stable storage when it resolves. Every delivery is born claimed by this process. */
-  add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]>
+  /**
+   * Takes responsibility: on stable storage when it resolves, and its events with it. Every delivery is born claimed by this process.
+   */
+  add(message: QueuedMessage, source: MessageSource, events?: readonly string[]): Promise<readonly Lease[]>
   /** Claims what is due, oldest first, a page at a time; entries the gate turns away are moved without a lease. */
   claimDue(options: {
     readonly now: number

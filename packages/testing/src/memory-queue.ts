@@ -9,6 +9,7 @@ import {
   type LeaseEnd,
   type NewMessage,
   type Operation,
+  type Outbox,
   operated,
   type QueuedMessage,
   type QueueEntry,
@@ -19,6 +20,7 @@ import {
   withdrawn,
   withPendingHold,
 } from '@postroad/queue-engine'
+import { MemoryOutbox } from './memory-outbox.ts'
 
 interface Entry {
   readonly message: QueuedMessage
@@ -48,6 +50,7 @@ class Memory {
   readonly messages = new Map<string, Entry>()
   readonly finished = new Map<string, FinishedMessage>()
   readonly suspensions = new Map<string, Suspension>()
+  readonly outbox = new MemoryOutbox()
   unreturned = 0
   readonly dead = new Set<string>()
   #owners = 0
@@ -58,11 +61,13 @@ class Memory {
 }
 
 class MemoryStore implements QueueStore {
+  readonly outbox: Outbox
   readonly #memory: Memory
   #owner: string
 
   constructor(memory: Memory) {
     this.#memory = memory
+    this.outbox = memory.outbox
     this.#owner = memory.name()
   }
 
@@ -74,8 +79,10 @@ class MemoryStore implements QueueStore {
     return undefined
   }
 
-  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
-    return this.#insert({ message, source }, await exactly(source))
+  async add(message: QueuedMessage, source: MessageSource, events: readonly string[] = []): Promise<readonly Lease[]> {
+    const octets = await exactly(source)
+    this.#memory.outbox.write(events, message.queuedAt)
+    return this.#insert({ message, source }, octets)
   }
 
   async claimDue({
@@ -131,12 +138,21 @@ class MemoryStore implements QueueStore {
     }
   }
 
-  async record({ lease, state, also = [], spawn = [], unreturned = 0, now }: LeaseEnd): Promise<RecordResult> {
+  async record({
+    lease,
+    state,
+    also = [],
+    spawn = [],
+    events = [],
+    unreturned = 0,
+    now,
+  }: LeaseEnd): Promise<RecordResult> {
     const contents = await Promise.all(spawn.map(({ source }) => exactly(source)))
     const ends = [{ lease, state }, ...also]
     const entry = this.#mine(lease.message.id, lease.index)
     if (!entry || !ends.every((end) => this.#mine(end.lease.message.id, end.lease.index))) return 'lost'
     this.#memory.unreturned += unreturned
+    this.#memory.outbox.write(events, now)
     for (const [at, each] of spawn.entries()) this.#insert(each, contents[at] ?? Buffer.alloc(0))
     for (const end of ends)
       entry.states[end.lease.index] = withPendingHold(end.state, entry.states[end.lease.index]?.pendingHold, now)

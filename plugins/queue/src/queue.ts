@@ -1,9 +1,11 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
 
 import { tlsCommand, transportFolders } from '@postroad/delivery'
-import { Clock, DeliveryHooks, Dns, definePlugin, desk, Limiter, Store } from '@postroad/plugin'
+import { Clock, DeliveryHooks, Dns, definePlugin, desk, Events, Limiter, Store } from '@postroad/plugin'
 import {
   type CommandedQueue,
+  EventWriter,
+  MailOutbox,
   QueueDesk,
   queueCommands,
   queueDesk,
@@ -24,8 +26,14 @@ export const queue = definePlugin({
   name: 'queue',
   options: schema,
   needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns, limiter: Limiter, store: Store },
+  provides: { events: Events, outbox: MailOutbox },
   setup: async ({ name, options, hooks, clock, dns, limiter, store, hostname, log, folder, resolve, rehearsal }) => {
+    const events = new EventWriter(
+      async () => (await opened.store()).outbox,
+      () => clock.now(),
+    )
     const context = {
+      events,
       options,
       hooks,
       clock,
@@ -37,10 +45,11 @@ export const queue = definePlugin({
       folder: options.folder === undefined ? await folder() : resolve(options.folder),
       resolve,
     }
-    const opened = new OpenedQueue(context)
+    const opened: OpenedQueue = new OpenedQueue(context)
     const { rules, transports } = opened
     const plan = { maxRecipients: options.maxRecipients }
     const commanded: CommandedQueue = {
+      events,
       rules,
       reporter: reporterOf({ ...context, carries: transports.has }),
       plan,
@@ -48,12 +57,13 @@ export const queue = definePlugin({
       store: () => opened.store(),
     }
     return {
+      services: { events, outbox: events },
       ...queueHooks({
         plan,
         carries: transports.has,
         keepsRequireTls: transports.keepsRequireTls,
         reports: options.reports,
-        admit: (size) => opened.admit(size),
+        admit: (size) => events.admit() ?? opened.admit(size),
         async accept(message, source) {
           await (await opened.engine()).accept(message, source)
         },

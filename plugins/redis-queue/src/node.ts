@@ -106,7 +106,11 @@ export class QueueNode {
     if (this.#danger !== undefined) await this.#inspect()
     if (this.#danger !== undefined) throw new QueueError('ERR_QUEUE_UNSAFE', this.#danger)
     if (this.#engine) await this.#engine.accept(message, source)
-    else await this.store.addScheduled(message, source, this.#context.clock.now())
+    else {
+      const told = this.#context.events?.accepted(message)
+      await this.store.addScheduled({ message, source }, this.#context.clock.now(), told)
+      if (told) this.#context.events?.written()
+    }
   }
 
   /** Ends deliveries within the grace and gives back what is left: another node goes on with it at once. */
@@ -129,9 +133,10 @@ export class QueueNode {
 
   /** For commands: the queue without a part in its work. */
   commanded(): CommandedQueue {
-    const { clock, options } = this.#context
+    const { clock, options, events } = this.#context
     return {
       rules: this.rules,
+      events,
       reporter: reporterOf({ ...this.#context, carries: this.transports.has }),
       plan: { maxRecipients: options.maxRecipients },
       reopen: async (deliveries) => {

@@ -1,8 +1,8 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
 
 import { tlsCommand, transportFolders } from '@postroad/delivery'
-import { Clock, DeliveryHooks, Dns, definePlugin, desk, Store } from '@postroad/plugin'
-import { QueueDesk, queueCommands, queueDesk, queueHooks } from '@postroad/queue-engine'
+import { Clock, DeliveryHooks, Dns, definePlugin, desk, Events, Store } from '@postroad/plugin'
+import { EventWriter, MailOutbox, QueueDesk, queueCommands, queueDesk, queueHooks } from '@postroad/queue-engine'
 import { RedisLink } from '@postroad/redis-link'
 import { lookPublished } from '@postroad/tls-policy'
 import { QueueNode } from './node.ts'
@@ -17,8 +17,14 @@ export const redisQueue = definePlugin({
   name: 'redis-queue',
   options: schema,
   needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock, store: Store },
+  provides: { events: Events, outbox: MailOutbox },
   setup: ({ name, options, link, hooks, dns, clock, store, hostname, log, resolve, role, rehearsal }) => {
-    const node = new QueueNode({
+    const events = new EventWriter(
+      async () => node.store.outbox,
+      () => clock.now(),
+    )
+    const node: QueueNode = new QueueNode({
+      events,
       options,
       role: options.role ?? role,
       link,
@@ -31,12 +37,13 @@ export const redisQueue = definePlugin({
       resolve,
     })
     return {
+      services: { events, outbox: events },
       ...queueHooks({
         plan: { maxRecipients: options.maxRecipients },
         carries: node.transports.has,
         keepsRequireTls: node.transports.keepsRequireTls,
         reports: options.reports,
-        admit: (size) => node.store.admit(size),
+        admit: (size) => events.admit() ?? node.store.admit(size),
         accept: (message, source) => node.accept(message, source),
       }),
       folders: [

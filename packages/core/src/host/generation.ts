@@ -8,6 +8,7 @@ import { createContentWriter } from '@postroad/message'
 import {
   type DefaultService,
   DeliveryHooks,
+  Events,
   errorOf,
   Feed,
   type HealthCheck,
@@ -242,6 +243,8 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     })
   }
   services.provide(Feed, () => server.feed)
+  // Where no queue writes events down, nobody is told of any.
+  services.provide(Events, () => ({ publish: async () => undefined }))
   const host = new GenerationHost(server.running, judged)
   services.provide(Host, () => host)
   const memory = createContentMemory(config.memory)

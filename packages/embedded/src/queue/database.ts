@@ -22,14 +22,21 @@ export interface QueueTables {
   readonly corrupt: Table<string>
   readonly owners: Table<string>
   readonly suspensions: Table<string>
+  /** Events, in the order of commits. */
+  readonly outbox: Table<[ms: number, number: number]>
+  /** What those who are told of events must remember. */
+  readonly outboxNotes: Table<string>
   readonly meta: Table<string>
 }
 
 /** What happens to an older format: the function at index n makes format n + 1 of format n. Runs in one transaction. */
 export type Migration = (tables: QueueTables) => void
 
-/** Format 1 is the first. In 2 a state may have a pending report: whoever does not know that would end it untold. */
-export const MIGRATIONS: readonly Migration[] = [() => {}, () => {}]
+/**
+ * Format 1 is the first. In 2 a state may have a pending report: whoever does not know that would end it untold. In 3 there are events, which
+ * who does not know them would not write.
+ */
+export const MIGRATIONS: readonly Migration[] = [() => {}, () => {}, () => {}]
 
 const TABLES = [
   'messages',
@@ -42,6 +49,8 @@ const TABLES = [
   'corrupt',
   'owners',
   'suspensions',
+  'outbox',
+  'outboxNotes',
   'meta',
 ] as const satisfies readonly (keyof QueueTables)[]
 

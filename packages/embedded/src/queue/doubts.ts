@@ -7,6 +7,7 @@
 import type { QueuedMessage } from '@postroad/queue-engine'
 import type { QueueTables } from './database.ts'
 import { finish } from './ending.ts'
+import { removeAccepted } from './outbox.ts'
 import { bornState, isClaimed } from './status-index.ts'
 
 /** Something that may have happened. */
@@ -65,5 +66,6 @@ export function withdraw(
     now,
     keep: 0,
   })
+  removeAccepted(tables, message)
   return true
 }

@@ -30,6 +30,7 @@ import { hasten } from './hasten.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { type LeasedDelivery, take, takeDue, takeWaiting } from './leases.ts'
 import { operate } from './operate.ts'
+import { LmdbOutbox, writeEvents } from './outbox.ts'
 import {
   decodeJson,
   decodeMessage,
@@ -76,6 +77,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
 /** An open embedded queue, as {@link openLmdbStore} gives it. */
 export class LmdbStore implements QueueStore {
   readonly disk: Disk
+  readonly outbox: LmdbOutbox
   readonly #database: QueueDatabase
   readonly #holder: LeaseHolder
   readonly #files: ContentFiles
@@ -93,6 +95,7 @@ export class LmdbStore implements QueueStore {
     this.#keep = options.keepFinished ?? 100_000
     this.#onProblem = options.onProblem ?? (() => {})
     this.#database = database
+    this.outbox = new LmdbOutbox(database, now)
     this.#holder = new LeaseHolder({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
     this.#files = new ContentFiles(join(folder, 'bodies'), { onStep, now, elapsed })
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
@@ -107,12 +110,15 @@ export class LmdbStore implements QueueStore {
     return this.#database.trouble === undefined ? this.disk.admit(size) : UNWRITABLE
   }
 
-  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
+  async add(message: QueuedMessage, source: MessageSource, events?: readonly string[]): Promise<readonly Lease[]> {
     this.#onStep('add:begin')
     const record = await this.#prepare({ message, source })
     let leases: readonly Lease[] | undefined
     try {
-      await this.#database.commit(() => void (leases = this.#insert(message, record)))
+      await this.#database.commit(() => {
+        leases = this.#insert(message, record)
+        writeEvents(this.#tables, events, message.queuedAt)
+      })
     } catch (error) {
       // The entry that would name the file is not there, or goes first.
       const removeContent = this.#written.delete(message) ? () => this.#removeContent(message.id) : () => {}
@@ -136,12 +142,7 @@ export class LmdbStore implements QueueStore {
   }
 
   async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
-    if (
-      this.#database
-        .refresh()
-        .waiting.getKeysCount({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit: 1 }) === 0
-    )
-      return []
+    if (!view.isWaitedFor(this.#database.refresh(), destination)) return []
     const [taken, owner] = await this.#holder.claim((owner) => takeWaiting(this.#tables, { owner, destination, limit }))
     this.#onStep('claim:durable')
     return this.#load(taken, owner)
@@ -173,7 +174,7 @@ export class LmdbStore implements QueueStore {
 
   async record(end: LeaseEnd): Promise<RecordResult> {
     this.#onStep('record:begin')
-    const { lease, state, also = [], spawn = [], unreturned = 0, now } = end
+    const { lease, state, also = [], spawn = [], events, unreturned = 0, now } = end
     const ends = [{ lease, state }, ...also]
     const records =
       spawn.length === 0
@@ -187,6 +188,7 @@ export class LmdbStore implements QueueStore {
         return 'lost'
       for (const [message, record] of records)
         for (const { index } of this.#insert(message, record)) spawned.push({ id: message.id, index })
+      writeEvents(this.#tables, events, now)
       if (unreturned > 0)
         this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
       return ends

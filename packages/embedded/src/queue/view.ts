@@ -57,6 +57,11 @@ async function* pages(
   }
 }
 
+/** Whether something waits for a destination. */
+export function isWaitedFor({ waiting }: QueueTables, destination: string): boolean {
+  return waiting.getKeysCount({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit: 1 }) > 0
+}
+
 /** Destinations with waiting deliveries: one seek a destination, whatever stands in each. */
 export function waitingDestinations(tables: QueueTables): string[] {
   const destinations: string[] = []

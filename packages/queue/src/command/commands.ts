@@ -10,6 +10,7 @@ import { selected } from '../operate/filter.ts'
 import { carryOut, type Ordering, type QueueOrder } from '../operate/order.ts'
 import { sitesOfQueue } from '../operate/sites.ts'
 import { suspendTarget } from '../operate/suspension.ts'
+import type { EventWriter } from '../outbox/event-writer.ts'
 import type { PlanOptions } from '../plan.ts'
 import type { DestinationRules } from '../rule/destination-rules.ts'
 import { QueueError, type QueueStore } from '../store.ts'
@@ -23,6 +24,8 @@ export interface CommandedQueue {
   readonly reporter: ReporterOptions
   /** How mail that is sent another way is split. */
   readonly plan: PlanOptions
+  /** What is written down for programs. */
+  readonly events?: EventWriter | undefined
   /** Ends the back-off of where these go, as far as processes share it: for what an operator wants tried now. */
   readonly reopen?: ((deliveries: readonly QueuedDelivery[]) => Promise<void>) | undefined
   now(): number

@@ -82,7 +82,10 @@ export class QueueEngine {
     const hasRoom = this.#memory + source.size <= this.#options.memoryLimit
     const gathered = chunks || !hasRoom ? undefined : gathering(source)
     const kept = chunks && memorySource(chunks, source.hasOnlyCrlf)
-    const leases = await this.#options.store.add(message, kept ?? gathered?.source ?? source)
+    const { store, events } = this.#options
+    const told = events?.accepted(message)
+    const leases = await store.add(message, kept ?? gathered?.source ?? source, told)
+    if (told) events?.written()
     this.#offerFresh(leases, kept ?? gathered?.take())
   }
 

@@ -3,6 +3,7 @@
 import type { MessageSource } from '@postroad/mail'
 import type { Address, Clock, DeliveryHooks, Logger, Refusal, Route } from '@postroad/plugin'
 import type { Lease } from '../model.ts'
+import type { EventWriter } from '../outbox/event-writer.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
 import type { Destination } from './destination.ts'
@@ -24,6 +25,8 @@ export interface EngineOptions {
   readonly store: QueueStore
   readonly transports: FindTransport
   readonly hooks: DeliveryHooks
+  /** What is written down for programs. Default: nothing. */
+  readonly events?: EventWriter | undefined
   readonly log: Logger
   readonly hostname: string
   /** When the mail of a destination is tried, and for how long. */

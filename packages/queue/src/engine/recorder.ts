@@ -2,7 +2,7 @@
 import type { MessageSource } from '@postroad/mail'
 import type { Lease } from '../model.ts'
 import type { Transition } from '../state.ts'
-import { type NewMessage, QueueError, type RecordResult } from '../store.ts'
+import { type LeaseEnd, type NewMessage, QueueError, type RecordResult } from '../store.ts'
 import type { EngineOptions } from './options.ts'
 import type { PutBack } from './put-back.ts'
 import { lateReports, pendingReports, type ReportBatch } from './report-batch.ts'
@@ -29,8 +29,11 @@ export class Recorder {
   /** Ends an attempt. */
   async end(lease: Lease, transition: Transition, source: MessageSource): Promise<Recorded> {
     const { state, reports } = transition
+    // Made once: whatever is tried again is the same event.
+    const events = this.#options.events?.ended(lease, transition, this.#options.clock.now())
     const lost = unreturned(lease, transition)
-    if (lost.length > 0) return this.#record({ ends: [{ lease, state }], reports: lost }, source, lost.length)
+    if (lost.length > 0)
+      return this.#record({ ends: [{ lease, state }], reports: lost }, source, { unreturned: lost.length, events })
     const own: ReportBatch = {
       ends: [{ lease, state }],
       reports: reports.map((each) => ({ ...each, delivery: lease.index })),
@@ -39,15 +42,15 @@ export class Recorder {
       lease.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed')
         ? await this.#late(lease)
         : []
-    if (late.length === 0) return this.#record(own, source)
-    const recorded = await this.#record(together([own, ...late]), source).catch(async (error: unknown) => {
+    if (late.length === 0) return this.#record(own, source, { events })
+    const recorded = await this.#record(together([own, ...late]), source, { events }).catch(async (error: unknown) => {
       await this.#giveBack(late)
       throw error
     })
     if (recorded[0] !== 'lost') return recorded
     // Perhaps it was one of the others.
     await this.#giveBack(late)
-    return this.#record(own, source)
+    return this.#record(own, source, { events })
   }
 
   /** Makes the pending reports of one message. */
@@ -88,7 +91,7 @@ export class Recorder {
   async #record(
     { ends: [first, ...also], reports }: ReportBatch,
     source: MessageSource,
-    unreturned = 0,
+    { unreturned = 0, events }: Pick<LeaseEnd, 'unreturned' | 'events'> = {},
   ): Promise<Recorded> {
     const { store, clock, log, hostname, returnLimit, routeReport, postmaster } = this.#options
     if (!first) return ['lost', []]
@@ -101,7 +104,8 @@ export class Recorder {
       try {
         // What cannot be read now, for want of a descriptor, does not undo what has happened.
         spawn ??= await report({ message, reports, source, now, to }, options)
-        const result = await store.record({ ...first, also, spawn, now, ...(unreturned > 0 && { unreturned }) })
+        const result = await store.record({ ...first, also, spawn, now, events, ...(unreturned > 0 && { unreturned }) })
+        if (events && result !== 'lost') this.#options.events?.written()
         return [result, result === 'lost' ? [] : spawn]
       } catch (error) {
         if (this.#closing.aborted || (error instanceof QueueError && error.code === 'ERR_QUEUE_CORRUPT')) throw error

@@ -4,6 +4,7 @@ import { type Route, waysOf } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { giveUp } from '../give-up.ts'
 import type { QueuedDelivery } from '../model.ts'
+import type { EventWriter } from '../outbox/event-writer.ts'
 import { DISCARD, type PlanOptions } from '../plan.ts'
 import { parseWay, type RerouteInput, reroute, waysOfDelivery } from '../reroute.ts'
 import type { Operation, QueueEntry, QueueStore } from '../store.ts'
@@ -24,6 +25,8 @@ export interface Orderly {
   readonly store: QueueStore
   readonly reporter: ReporterOptions
   readonly plan: PlanOptions
+  /** What is written down for programs. */
+  readonly events?: EventWriter | undefined
   /** Ends the back-off of where these go, as far as processes share it. */
   readonly reopen?: ((deliveries: readonly QueuedDelivery[]) => Promise<void>) | undefined
 }
@@ -94,14 +97,14 @@ function undelivered({ message, states }: QueueEntry): readonly QueuedDelivery[]
 }
 
 async function* bounced(
-  { store, reporter }: Orderly,
+  { store, reporter, events }: Orderly,
   { filter, text }: QueueOrder,
   ordering: Ordering,
 ): AsyncGenerator<OrderStep> {
   const reply = { code: 550, status: '5.7.0', text: text ?? 'Delivery was given up by the operator' }
   for await (const entry of selected(store, filter, ordering)) {
     const { message, states } = entry
-    const given = await giveUp(store, { id: message.id, reply, now: ordering.now() }, reporter)
+    const given = await giveUp(store, { id: message.id, reply, now: ordering.now(), events }, reporter)
     const rows = states.flatMap(({ status }, index) =>
       status.kind === 'done'
         ? []

@@ -14,6 +14,7 @@ import type { FindTransport } from '../engine/find-transport.ts'
 import { engineClock } from '../engine/options.ts'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { DEFAULT_BACKOFF } from '../engine/site.ts'
+import type { EventWriter } from '../outbox/event-writer.ts'
 import type { DeliveryOptions } from '../rule/delivery-options.ts'
 import type { DestinationRules } from '../rule/destination-rules.ts'
 import type { QueueStore } from '../store.ts'
@@ -25,6 +26,8 @@ export interface EngineContext {
   readonly clock: Clock
   readonly hostname: string
   readonly log: Logger
+  /** What is written down for programs. */
+  readonly events?: EventWriter | undefined
   /** Whether a transport of the queue has this name. Default: any. */
   readonly carries?: ((via: string) => boolean) | undefined
 }
@@ -38,12 +41,13 @@ export function openEngine(
     rules,
   }: { readonly store: QueueStore; readonly transports: FindTransport; readonly rules: DestinationRules },
 ): QueueEngine {
-  const { options, hooks, clock, hostname, log } = context
+  const { options, hooks, clock, hostname, log, events } = context
   const { returnLimit, route, postmaster } = reporterOf(context)
   return new QueueEngine({
     store,
     transports,
     hooks,
+    events,
     log,
     hostname,
     siteOf: rules.siteOf,
@@ -69,7 +73,13 @@ export function openEngine(
  * How notifications are made: they go the operator's fixed way if there is one, else where a plugin says, by the transports that
  * the queue has, else by MX.
  */
-export function reporterOf({ options, hooks, hostname, log, carries }: Omit<EngineContext, 'clock'>): ReporterOptions {
+export function reporterOf({
+  options,
+  hooks,
+  hostname,
+  log,
+  carries,
+}: Omit<EngineContext, 'clock' | 'events'>): ReporterOptions {
   const { reports, returnLimit, postmaster } = options
   const fixed: Route | undefined = reports && {
     via: reports.via,

@@ -1,7 +1,7 @@
 /** How a queue plugin takes mail, whatever its store: asks for room before the octets come, and says 250 when they are safe. */
 
 import type { MessageSource, Reply } from '@postroad/mail'
-import { defer, type Hooks, type Refusal } from '@postroad/plugin'
+import { defer, type Hooks, messageTags, type Refusal } from '@postroad/plugin'
 import type { QueuedMessage } from '../model.ts'
 import { type PlanOptions, planMessage } from '../plan.ts'
 
@@ -33,14 +33,14 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
       supports: ['8BITMIME', 'SMTPUTF8', 'DSN', ...(queue.keepsRequireTls ? (['REQUIRETLS'] as const) : [])],
       carries: queue.carries,
       ways: () => (queue.reports ? [{ via: queue.reports.via, at: 'reports' }] : []),
-      async handler({ message, deliveries, envelope, now, log }) {
+      async handler({ message, deliveries, envelope, find, now, log }) {
         if (!deliveries.every(({ route }) => queue.carries(route.via))) return undefined
         try {
           const full = refusal(queue.admit(message.size))
           if (full) return full
           const { from, parameters, id: transaction } = envelope
           const queued = planMessage(
-            { from, parameters, deliveries, size: message.size, transaction, now: now() },
+            { from, parameters, deliveries, size: message.size, transaction, tags: find(messageTags), now: now() },
             queue.plan,
           )
           await queue.accept(queued, message)

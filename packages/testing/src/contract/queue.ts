@@ -26,6 +26,7 @@ import {
 } from './queue-fixture.ts'
 import { hastening } from './queue-hasten.ts'
 import { dying, operating } from './queue-operating.ts'
+import { outbox } from './queue-outbox.ts'
 
 export type { QueueUnderTest } from './queue-fixture.ts'
 
@@ -53,6 +54,7 @@ export function queueContract(options: QueueContractOptions): void {
     hastening(checked)
     settling(checked)
     operating(checked)
+    outbox(checked)
     dying(checked)
     test('behaves as the model does under random events, also of several processes', async () => {
       await differential(options.open, options.rounds ?? 25)

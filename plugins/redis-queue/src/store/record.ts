@@ -5,6 +5,8 @@ import {
   type FinishedMessage,
   type GateView,
   initialState,
+  type Lease,
+  type LeaseEnd,
   loadEnvelope,
   type QueuedDelivery,
   type QueuedMessage,
@@ -12,6 +14,8 @@ import {
   type StoredEnvelope,
   storeEnvelope,
 } from '@postroad/queue-engine'
+import type { Argument } from '@postroad/redis-link'
+import { entryOf } from './own-leases.ts'
 
 /** How many recipients of a finished message are remembered by name. */
 export const RECIPIENT_LIMIT = 100
@@ -142,4 +146,21 @@ export function finishedPart(delivery: QueuedDelivery, { recipients }: DeliveryS
 export function decodeFinished(text: string): FinishedMessage {
   const { recipients, recipientCount, ...head }: FinishedMessage = JSON.parse(text) // the scripts put it together from the two functions above
   return { ...head, recipients: recipients.slice(0, RECIPIENT_LIMIT), recipientCount }
+}
+
+/** The leases of a message that has just been added. */
+export function bornLeases(message: QueuedMessage, status: DeliveryStatus): Lease[] {
+  return message.deliveries.map((delivery, index) => ({
+    message,
+    index,
+    state: decodeState(delivery, undefined, status),
+  }))
+}
+
+/** An end as the script wants it. */
+export function endOf({ lease, state }: Pick<LeaseEnd, 'lease' | 'state'>): Argument[] {
+  const delivery = lease.message.deliveries[lease.index]
+  if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${lease.message.id} has no delivery ${lease.index}`)
+  const part = state.status.kind === 'done' ? finishedPart(delivery, state) : ''
+  return [entryOf(lease), encodeStatus(state.status), encodeAttempts(state), encodeState(state), part]
 }

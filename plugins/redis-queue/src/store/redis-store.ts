@@ -24,15 +24,16 @@ import {
 import type { Argument, Script } from '@postroad/redis-link'
 import { Confirmation } from './confirmation.ts'
 import { RedisMemory } from './memory.ts'
+import { RedisOutbox } from './outbox.ts'
 import { entryOf, OwnLeases } from './own-leases.ts'
 import {
+  bornLeases,
   type ContentNote,
   decodeEnvelope,
   decodeState,
-  encodeAttempts,
   encodeEnvelope,
-  encodeState,
   encodeStatus,
+  endOf,
   finishedHead,
   finishedPart,
   viewOf,
@@ -61,6 +62,7 @@ const SWEEP_EVERY_MS = 3_500_000
 export class RedisStore extends RedisReader implements QueueStore {
   readonly owner = `${process.pid.toString(36)}.${randomBytes(8).toString('hex')}`
   readonly memory: RedisMemory
+  readonly outbox: RedisOutbox
   readonly #keep: number
   readonly #confirmation: Confirmation
   readonly #own = new OwnLeases()
@@ -75,6 +77,7 @@ export class RedisStore extends RedisReader implements QueueStore {
       replicas: options.replicas ?? 0,
       onUnconfirmed: options.takesUnconfirmed ? this.onProblem : undefined,
     })
+    this.outbox = new RedisOutbox(options.link, this.space)
     this.memory = new RedisMemory(options.link, options.memoryLimit ?? 0.85)
     this.#onScheduled = options.onScheduled ?? (() => {})
   }
@@ -84,17 +87,17 @@ export class RedisStore extends RedisReader implements QueueStore {
     return typeof octets === 'number' ? this.memory.admit(octets) : octets
   }
 
-  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
+  async add(message: QueuedMessage, source: MessageSource, events?: readonly string[]): Promise<readonly Lease[]> {
     const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
-    await this.#insert({ message, source }, status)
+    await this.#insert({ message, source }, status, events)
     const leases = bornLeases(message, status)
     this.#own.take(leases)
     return leases
   }
 
   /** Takes responsibility and leaves the delivery to whoever comes first. */
-  async addScheduled(message: QueuedMessage, source: MessageSource, at: number): Promise<void> {
-    await this.#insert({ message, source }, { kind: 'scheduled', at })
+  async addScheduled({ message, source }: NewMessage, at: number, events?: readonly string[]): Promise<void> {
+    await this.#insert({ message, source }, { kind: 'scheduled', at }, events)
     for (const index of message.deliveries.keys()) this.#onScheduled(`${message.id} ${index}`, at)
   }
 
@@ -154,13 +157,22 @@ export class RedisStore extends RedisReader implements QueueStore {
     for (const lease of leases) this.#own.end(lease)
   }
 
-  async record({ lease, state, also = [], spawn = [], unreturned = 0, now }: LeaseEnd): Promise<RecordResult> {
+  async record({
+    lease,
+    state,
+    also = [],
+    spawn = [],
+    events = [],
+    unreturned = 0,
+    now,
+  }: LeaseEnd): Promise<RecordResult> {
     const { message } = lease
     const ends = [{ lease, state }, ...also]
     const born: DeliveryStatus = { kind: 'claimed', owner: this.owner }
     const spawned = await Promise.all(spawn.map((each) => this.#prepare(each, born)))
-    const args = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, ...ends.flatMap(endOf)]
-    const result = (await this.run(scripts.RECORD, [...args, ...spawned.flat()])) as RecordResult // see the script
+    const head = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, events.length]
+    const args = [...head, ...ends.flatMap(endOf), ...events, ...spawned.flat()]
+    const result = (await this.run(scripts.RECORD, args)) as RecordResult // see the script
     for (const end of ends) this.#own.end(end.lease)
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornLeases(each.message, born))
     if (result === 'recorded')
@@ -244,10 +256,10 @@ export class RedisStore extends RedisReader implements QueueStore {
     return verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) }
   }
 
-  async #insert(taken: NewMessage, status: DeliveryStatus): Promise<void> {
+  async #insert(taken: NewMessage, status: DeliveryStatus, events: readonly string[] = []): Promise<void> {
     const args = await this.#prepare(taken, status)
     try {
-      if ((await this.run(scripts.ADD, [this.owner, ...args])) !== 1)
+      if ((await this.run(scripts.ADD, [this.owner, ...args, ...events])) !== 1)
         throw new QueueError('ERR_QUEUE_IO', 'The content took too long to arrive and is gone')
       await this.#confirmation.wait(taken.message.id)
     } catch (error) {
@@ -379,20 +391,4 @@ export class RedisStore extends RedisReader implements QueueStore {
   }
 }
 
-function bornLeases(message: QueuedMessage, status: DeliveryStatus): Lease[] {
-  return message.deliveries.map((delivery, index) => ({
-    message,
-    index,
-    state: decodeState(delivery, undefined, status),
-  }))
-}
-
 type DueEntry = [entry: string, at: string, queuedAt: string, destination: string, attempts: string | null]
-
-/** An end as the script wants it. */
-function endOf({ lease, state }: Pick<LeaseEnd, 'lease' | 'state'>): Argument[] {
-  const delivery = lease.message.deliveries[lease.index]
-  if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${lease.message.id} has no delivery ${lease.index}`)
-  const part = state.status.kind === 'done' ? finishedPart(delivery, state) : ''
-  return [entryOf(lease), encodeStatus(state.status), encodeAttempts(state), encodeState(state), part]
-}

@@ -10,6 +10,7 @@ import { script } from '@postroad/redis-link'
  *     e:ID       envelope          b:ID:N     piece N of the content
  *     ids        all messages      scheduled  by time       w:DESTINATION waiting, by time      lanes  how many wait, by destination
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
+ *     outbox       stream of events     notes, noteKeys   of who is told of them
  *     finished, finishedIds, suspensions, corrupt, folder of large content, swept, asked
  *
  * A status is one text: `s:TIME`, `w:SINCE`, `c:OWNER`, `h:SINCE:REASON`, `d:`.
@@ -104,6 +105,10 @@ local function insert(at)
   call('ZADD', P .. 'ids', 0, id)
   return at + 7 + count
 end
+-- Events from ARGV[first] to ARGV[last].
+local function tell(first, last)
+  for at = first, last do call('XADD', P .. 'outbox', '*', 'e', ARGV[at]) end
+end
 -- Pieces that were sent before must all be there.
 local function complete(at)
   local pieces = tonumber(ARGV[at + 4])
@@ -141,12 +146,12 @@ end
 /** Only a script that takes mail in may be refused for want of memory: what ends mail is what frees it. */
 const frees = (lua: string) => script(`#!lua flags=allow-oom\n${PRELUDE}${lua}`)
 
-/** owner, then what `insert` wants. 1: taken. 0: a piece of the content is not there. */
+/** owner, then what `insert` wants, then events. 1: taken. 0: a piece of the content is not there. */
 export const ADD = script(`#!lua
 ${PRELUDE}
 if not complete(2) then return 0 end
 alive(ARGV[1])
-insert(2)
+tell(insert(2), #ARGV)
 return 1
 `)
 
@@ -252,10 +257,11 @@ end
 return released
 `)
 
-/** owner, now, head of the final record, how many to keep, number of ends; of each: entry, status, attempts, state, part of the final record; then messages to insert */
+/** owner, now, head of the final record, how many to keep, number of ends, of events; of each end: entry, status, attempts, state, part of the final record; then the events, then messages to insert */
 export const RECORD = frees(`
-local owner, now, born = ARGV[1], ARGV[2], 6 + 5 * ARGV[5]
-for at = 6, born - 1, 5 do
+local owner, now, told = ARGV[1], ARGV[2], 7 + 5 * ARGV[5]
+local born = told + ARGV[6]
+for at = 7, told - 1, 5 do
   if statusOf(ARGV[at]) ~= 'c:' .. owner then return 'lost' end
 end
 local at = born
@@ -265,8 +271,9 @@ while at < #ARGV do
 end
 at = born
 while at < #ARGV do at = insert(at) end
+tell(told, born - 1)
 local result = 'recorded'
-for at = 6, born - 1, 5 do
+for at = 7, told - 1, 5 do
   local entry = ARGV[at]
   local id, i = split(entry)
   local key = P .. 'm:' .. id

@@ -15,6 +15,7 @@ interface OpenWakeUp extends WakeUp {
 /** A {@link QueueStore} that gives out what is due when its wake-up arrives. Everything else is the store's own. */
 export class WakeUpStore implements QueueStore {
   readonly owner: string
+  readonly outbox: QueueStore['outbox']
   readonly #store: RedisStore
   readonly #waiting: OpenWakeUp[] = []
   /** Wake-ups whose delivery is under way, by entry. */
@@ -27,6 +28,7 @@ export class WakeUpStore implements QueueStore {
   constructor(store: RedisStore) {
     this.#store = store
     this.owner = store.owner
+    this.outbox = store.outbox
     this.admit = store.admit.bind(store)
     this.add = store.add.bind(store)
     this.waitingDestinations = store.waitingDestinations.bind(store)

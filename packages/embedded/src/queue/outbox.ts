@@ -1,0 +1,121 @@
+/** Events in the tables of the queue: written in the same commit as what they tell of. */
+import {
+  headOf,
+  type Outbox,
+  type OutboxEntry,
+  type OutboxNote,
+  type OutboxPosition,
+  type OutboxSize,
+  parsePosition,
+  payloadOf,
+  type QueuedMessage,
+} from '@postroad/queue-engine'
+import type { QueueDatabase, QueueTables } from './database.ts'
+
+type Key = [ms: number, number: number]
+
+/** Octets of a page of LMDB. */
+const PAGE = 4_096
+
+/** Adds events within a commit. `now` is in milliseconds since the epoch; a clock that was set back is not followed. */
+export function writeEvents({ outbox }: QueueTables, events: readonly string[] | undefined, now: number): void {
+  if (!events || events.length === 0) return
+  let [ms, number] = newest(outbox) ?? [0, -1]
+  if (now > ms) [ms, number] = [Math.floor(now), -1]
+  for (const event of events) outbox.put([ms, ++number], Buffer.from(event))
+}
+
+/** Nobody took this message after all: whoever was not told of it yet never is. For use within a commit. */
+export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: QueuedMessage): void {
+  for (const { key, value } of outbox.getRange({ start: [queuedAt, 0] })) {
+    const event = value.toString()
+    if (headOf(event).kind === 'accepted' && payloadOf(event).includes(`"message":"${id}"`)) outbox.remove(key)
+  }
+}
+
+/** The {@link Outbox} of an embedded queue. */
+export class LmdbOutbox implements Outbox {
+  readonly #database: QueueDatabase
+  readonly #now: () => number
+
+  constructor(database: QueueDatabase, now: () => number) {
+    this.#database = database
+    this.#now = now
+  }
+
+  append(events: readonly string[]): Promise<void> {
+    return this.#database.commit(() => writeEvents(this.#database.tables, events, this.#now()))
+  }
+
+  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<readonly OutboxEntry[]> {
+    const { outbox } = this.#database.refresh()
+    const found: OutboxEntry[] = []
+    for (const { key, value } of outbox.getRange({ ...(after !== undefined && { start: behind(after) }), limit }))
+      found.push({ position: textOf(key), event: value.toString() })
+    return found
+  }
+
+  trim(upTo: OutboxPosition, limit: number): Promise<number> {
+    return this.#database.commitReserved(() => {
+      const { outbox } = this.#database.tables
+      const last = newest(outbox)
+      const keys = [...outbox.getKeys({ end: behind(upTo), limit })]
+      const old = keys.filter((key) => !last || key[0] !== last[0] || key[1] !== last[1])
+      for (const key of old) outbox.remove(key)
+      return old.length
+    })
+  }
+
+  async size(): Promise<OutboxSize> {
+    const { outbox } = this.#database.refresh()
+    // lmdb types it as {}; what LMDB counts costs nothing.
+    const { entryCount, treeBranchPageCount, treeLeafPageCount, overflowPages } = outbox.getStats() as Readonly<
+      Record<'entryCount' | 'treeBranchPageCount' | 'treeLeafPageCount' | 'overflowPages', number>
+    >
+    const [first] = [...outbox.getKeys({ limit: 1 })]
+    const last = newest(outbox)
+    return {
+      events: entryCount,
+      octets: (treeBranchPageCount + treeLeafPageCount + overflowPages) * PAGE,
+      first: first && textOf(first),
+      last: last && textOf(last),
+    }
+  }
+
+  async notes(
+    prefix: string,
+    { after, limit = Number.POSITIVE_INFINITY }: NonNullable<Parameters<Outbox['notes']>[1]> = {},
+  ): Promise<readonly OutboxNote[]> {
+    const { outboxNotes } = this.#database.refresh()
+    const found: OutboxNote[] = []
+    for (const { key, value } of outboxNotes.getRange({ start: after ?? prefix })) {
+      if (!key.startsWith(prefix) || found.length >= limit) break
+      if (key !== after) found.push([key, value.toString()])
+    }
+    return found
+  }
+
+  note(changes: Parameters<Outbox['note']>[0]): Promise<void> {
+    return this.#database.commitReserved(() => {
+      const { outboxNotes } = this.#database.tables
+      for (const [key, value] of changes)
+        if (value === undefined) outboxNotes.remove(key)
+        else outboxNotes.put(key, Buffer.from(value))
+    })
+  }
+}
+
+function newest(outbox: QueueTables['outbox']): Key | undefined {
+  const [last] = [...outbox.getKeys({ reverse: true, limit: 1 })]
+  return last
+}
+
+/** The first place that can be after a position. */
+function behind(position: OutboxPosition): Key {
+  const [ms, number] = parsePosition(position)
+  return [ms, number + 1]
+}
+
+function textOf([ms, number]: Key): OutboxPosition {
+  return `${ms}-${number}`
+}
