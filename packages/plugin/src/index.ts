@@ -88,13 +88,7 @@ export {
   type Setup,
 } from './define.ts'
 export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
-export {
-  Events,
-  type MailEvent,
-  type MailEventKind,
-  type MessageTags,
-  messageTags,
-} from './events.ts'
+export { Events, type MailEvent, type MessageTags, messageTags } from './events.ts'
 export { defineFact, type Fact, type FactScope } from './fact.ts'
 export { Feed, type FeedOpened, type FeedRecord, type FeedRun, type FeedWatcher } from './feed.ts'
 export { type Feedback, feedback } from './feedback.ts'

@@ -44,17 +44,9 @@ export {
 export { QueueDesk, queueDesk } from './operate/desk.ts'
 export type { QueueFilter } from './operate/filter.ts'
 export type { QueueOrder } from './operate/order.ts'
-export { type EventHead, type EventPayload, headOf, payloadOf } from './outbox/event.ts'
-export { EventWriter, MailOutbox, type OutboxSubscriber } from './outbox/event-writer.ts'
-export {
-  comparePositions,
-  type Outbox,
-  type OutboxEntry,
-  type OutboxNote,
-  type OutboxPosition,
-  type OutboxSize,
-  parsePosition,
-} from './outbox/outbox.ts'
+export { readEvent } from './outbox/event.ts'
+export { EventWriter, MailOutbox } from './outbox/event-writer.ts'
+export { type Outbox, parsePosition } from './outbox/outbox.ts'
 export { planMessage } from './plan.ts'
 export { type EngineContext, openEngine, reporterOf } from './plugin/open-engine.ts'
 export { queueHooks } from './plugin/queue-hooks.ts'

@@ -1,17 +1,12 @@
 /** Events of a queue that forgets them with its process. */
-import {
-  comparePositions,
-  type Outbox,
-  type OutboxEntry,
-  type OutboxNote,
-  type OutboxPosition,
-  type OutboxSize,
-  parsePosition,
-} from '@postroad/queue-engine'
+import { type Outbox, parsePosition } from '@postroad/queue-engine'
+
+type Entries = Awaited<ReturnType<Outbox['read']>>
+type Notes = Awaited<ReturnType<Outbox['notes']>>
 
 /** An {@link Outbox} in memory, and the shortest reading of what it must do. */
 export class MemoryOutbox implements Outbox {
-  #entries: OutboxEntry[] = []
+  #entries: Entries[number][] = []
   readonly #notes = new Map<string, string>()
 
   /** Adds events at once; `now` in milliseconds since the epoch. */
@@ -27,18 +22,18 @@ export class MemoryOutbox implements Outbox {
     this.write(events, Date.now())
   }
 
-  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<readonly OutboxEntry[]> {
+  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<Entries> {
     const entries = this.#entries.filter(({ position }) => after === undefined || comparePositions(position, after) > 0)
     return entries.slice(0, limit)
   }
 
-  async trim(upTo: OutboxPosition, limit: number): Promise<number> {
+  async trim(upTo: string, limit: number): Promise<number> {
     const old = this.#entries.slice(0, -1).filter(({ position }) => comparePositions(position, upTo) <= 0)
     this.#entries.splice(0, Math.min(old.length, limit))
     return Math.min(old.length, limit)
   }
 
-  async size(): Promise<OutboxSize> {
+  async size(): ReturnType<Outbox['size']> {
     return {
       events: this.#entries.length,
       octets: this.#entries.reduce((sum, { event }) => sum + Buffer.byteLength(event), 0),
@@ -47,10 +42,7 @@ export class MemoryOutbox implements Outbox {
     }
   }
 
-  async notes(
-    prefix: string,
-    { after = '', limit }: NonNullable<Parameters<Outbox['notes']>[1]> = {},
-  ): Promise<readonly OutboxNote[]> {
+  async notes(prefix: string, { after = '', limit }: NonNullable<Parameters<Outbox['notes']>[1]> = {}): Promise<Notes> {
     const found = [...this.#notes].filter(([key]) => key.startsWith(prefix) && key > after)
     return found.sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, limit)
   }
@@ -60,4 +52,11 @@ export class MemoryOutbox implements Outbox {
       if (value === undefined) this.#notes.delete(key)
       else this.#notes.set(key, value)
   }
+}
+
+/** Less than 0: `a` is before `b`. */
+export function comparePositions(a: string, b: string): number {
+  const [ms, number] = parsePosition(a)
+  const [otherMs, otherNumber] = parsePosition(b)
+  return ms - otherMs || number - otherNumber
 }

@@ -1,17 +1,9 @@
 /** Events in the tables of the queue: written in the same commit as what they tell of. */
-import {
-  headOf,
-  type Outbox,
-  type OutboxEntry,
-  type OutboxNote,
-  type OutboxPosition,
-  type OutboxSize,
-  parsePosition,
-  payloadOf,
-  type QueuedMessage,
-} from '@postroad/queue-engine'
+import { type Outbox, parsePosition, type QueuedMessage, readEvent } from '@postroad/queue-engine'
 import type { QueueDatabase, QueueTables } from './database.ts'
 
+type Entries = Awaited<ReturnType<Outbox['read']>>
+type Notes = Awaited<ReturnType<Outbox['notes']>>
 type Key = [ms: number, number: number]
 
 /** Octets of a page of LMDB. */
@@ -28,8 +20,8 @@ export function writeEvents({ outbox }: QueueTables, events: readonly string[] |
 /** Nobody took this message after all: whoever was not told of it yet never is. For use within a commit. */
 export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: QueuedMessage): void {
   for (const { key, value } of outbox.getRange({ start: [queuedAt, 0] })) {
-    const event = value.toString()
-    if (headOf(event).kind === 'accepted' && payloadOf(event).includes(`"message":"${id}"`)) outbox.remove(key)
+    const { kind, payload } = readEvent(value.toString())
+    if (kind === 'accepted' && payload.includes(`"message":"${id}"`)) outbox.remove(key)
   }
 }
 
@@ -47,15 +39,15 @@ export class LmdbOutbox implements Outbox {
     return this.#database.commit(() => writeEvents(this.#database.tables, events, this.#now()))
   }
 
-  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<readonly OutboxEntry[]> {
+  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<Entries> {
     const { outbox } = this.#database.refresh()
-    const found: OutboxEntry[] = []
+    const found: Entries[number][] = []
     for (const { key, value } of outbox.getRange({ ...(after !== undefined && { start: behind(after) }), limit }))
       found.push({ position: textOf(key), event: value.toString() })
     return found
   }
 
-  trim(upTo: OutboxPosition, limit: number): Promise<number> {
+  trim(upTo: string, limit: number): Promise<number> {
     return this.#database.commitReserved(() => {
       const { outbox } = this.#database.tables
       const last = newest(outbox)
@@ -66,7 +58,7 @@ export class LmdbOutbox implements Outbox {
     })
   }
 
-  async size(): Promise<OutboxSize> {
+  async size(): ReturnType<Outbox['size']> {
     const { outbox } = this.#database.refresh()
     // lmdb types it as {}; what LMDB counts costs nothing.
     const { entryCount, treeBranchPageCount, treeLeafPageCount, overflowPages } = outbox.getStats() as Readonly<
@@ -85,9 +77,9 @@ export class LmdbOutbox implements Outbox {
   async notes(
     prefix: string,
     { after, limit = Number.POSITIVE_INFINITY }: NonNullable<Parameters<Outbox['notes']>[1]> = {},
-  ): Promise<readonly OutboxNote[]> {
+  ): Promise<Notes> {
     const { outboxNotes } = this.#database.refresh()
-    const found: OutboxNote[] = []
+    const found: Notes[number][] = []
     for (const { key, value } of outboxNotes.getRange({ start: after ?? prefix })) {
       if (!key.startsWith(prefix) || found.length >= limit) break
       if (key !== after) found.push([key, value.toString()])
@@ -111,11 +103,11 @@ function newest(outbox: QueueTables['outbox']): Key | undefined {
 }
 
 /** The first place that can be after a position. */
-function behind(position: OutboxPosition): Key {
+function behind(position: string): Key {
   const [ms, number] = parsePosition(position)
   return [ms, number + 1]
 }
 
-function textOf([ms, number]: Key): OutboxPosition {
+function textOf([ms, number]: Key): string {
   return `${ms}-${number}`
 }

@@ -1,6 +1,6 @@
 /** What a queue and the plugins beside it write down for programs; nothing where nobody wants to hear of it. */
 import type { Reply } from '@postroad/mail'
-import { defineService, type Events, type MailEvent, type MailEventKind, type Service } from '@postroad/plugin'
+import { defineService, type Events, type MailEvent, type Service } from '@postroad/plugin'
 import type { Lease, QueuedMessage } from '../model.ts'
 import type { Transition } from '../state.ts'
 import { acceptedEvents, endedEvent, publishedEvent } from './event.ts'
@@ -9,7 +9,7 @@ import type { Outbox } from './outbox.ts'
 /** Who tells programs. */
 export interface OutboxSubscriber {
   /** What is written down from now on. */
-  readonly kinds: readonly MailEventKind[]
+  readonly kinds: readonly MailEvent['kind'][]
   /** A reply when no more mail should be taken, because its events would have no room. */
   admit?(): Reply | undefined
   /** This process has written events: there is something to read. */
@@ -31,7 +31,7 @@ export class EventWriter implements Events, MailOutbox {
   readonly #subscribers = new Set<OutboxSubscriber>()
   readonly #open: () => Promise<Outbox>
   readonly #now: () => number
-  #kinds: ReadonlySet<MailEventKind> = new Set()
+  #kinds: ReadonlySet<MailEvent['kind']> = new Set()
 
   constructor(open: () => Promise<Outbox>, now: () => number) {
     this.#open = open

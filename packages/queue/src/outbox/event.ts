@@ -1,23 +1,24 @@
 /** How an event is written: one line of what is asked for again and again, then what programs are given, as JSON. */
 import { makeQueueId } from '@postroad/mail'
-import type { MailEvent, MailEventKind, MessageTags } from '@postroad/plugin'
+import type { MailEvent, MessageTags } from '@postroad/plugin'
 import { faultOf } from '../classify.ts'
 import type { Lease, QueuedMessage } from '../model.ts'
 import type { DeliveryEvent, Transition } from '../state.ts'
 
-/** What is known of an event without reading it. */
-export interface EventHead {
+/** An event as it stands in an outbox. */
+export interface WrittenEvent {
   /** The same whenever it is told: `evt_` and 20 characters. */
   readonly id: string
-  readonly kind: MailEventKind
+  readonly kind: MailEvent['kind']
   /** Events with the same key are told in their order. */
   readonly key: string
+  /** What programs are given: JSON with `id`, `type`, `timestamp` and `data`. */
+  readonly payload: string
 }
 
-/** What programs are given. */
-export interface EventPayload {
+interface EventPayload {
   readonly id: string
-  readonly type: MailEventKind
+  readonly type: MailEvent['kind']
   /** RFC 3339. */
   readonly timestamp: string
   readonly data: Readonly<Record<string, unknown>> & MessageTags & { readonly to: readonly string[] }
@@ -27,21 +28,17 @@ export interface EventPayload {
 const RECIPIENTS = 1_000
 
 /** One event. `at` is in milliseconds since the epoch. */
-export function writeEvent(kind: MailEventKind, key: string, at: number, data: EventPayload['data']): string {
+export function writeEvent(kind: MailEvent['kind'], key: string, at: number, data: EventPayload['data']): string {
   const id = `evt_${makeQueueId(at)}`
   const payload: EventPayload = { id, type: kind, timestamp: timeOf(at), data }
   return `${id} ${kind} ${key}\n${JSON.stringify(payload)}`
 }
 
-/** What stands in the first line. */
-export function headOf(event: string): EventHead {
-  const [id = '', kind = '', key = ''] = event.slice(0, event.indexOf('\n')).split(' ')
-  return { id, kind: kind as MailEventKind, key } // `writeEvent` wrote it
-}
-
-/** The JSON that programs are given. */
-export function payloadOf(event: string): string {
-  return event.slice(event.indexOf('\n') + 1)
+/** Reads what {@link writeEvent} wrote. */
+export function readEvent(event: string): WrittenEvent {
+  const end = event.indexOf('\n')
+  const [id = '', kind = '', key = ''] = event.slice(0, end).split(' ')
+  return { id, kind: kind as MailEvent['kind'], key, payload: event.slice(end + 1) } // as it was written
 }
 
 /** What a plugin tells. */

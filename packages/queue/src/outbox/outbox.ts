@@ -51,10 +51,3 @@ export function parsePosition(position: OutboxPosition): readonly [ms: number, n
   const dash = position.indexOf('-')
   return [Number(position.slice(0, dash)), Number(position.slice(dash + 1))]
 }
-
-/** Less than 0: `a` is before `b`. */
-export function comparePositions(a: OutboxPosition, b: OutboxPosition): number {
-  const [ms, number] = parsePosition(a)
-  const [otherMs, otherNumber] = parsePosition(b)
-  return ms - otherMs || number - otherNumber
-}

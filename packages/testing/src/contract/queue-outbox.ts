@@ -1,7 +1,7 @@
 /** Events: written with what they tell of, in order, and kept until they are removed. */
 import assert from 'node:assert/strict'
-import type { Outbox, OutboxEntry } from '@postroad/queue-engine'
-import { comparePositions, parsePosition } from '@postroad/queue-engine'
+import { type Outbox, parsePosition } from '@postroad/queue-engine'
+import { comparePositions } from '../memory-outbox.ts'
 import { at, type Check, done, makeMessage, octetsOf, scheduled, sourceOf } from './queue-fixture.ts'
 
 const ALL = 1_000
@@ -49,7 +49,7 @@ export function outbox(checked: Check): void {
   checked('positions rise, pages follow each other, and what is told is removed up to the newest', async (store) => {
     const { outbox } = store
     for (let page = 0; page < 3; page++) await outbox.append([`${page}a`, `${page}b`, `${page}c`])
-    const read: OutboxEntry[] = []
+    const read: { readonly position: string; readonly event: string }[] = []
     for (let after: string | undefined; ; after = read.at(-1)?.position) {
       const page = await outbox.read({ after, limit: 2 })
       read.push(...page)

@@ -1,6 +1,9 @@
 /** Events in Redis: a stream, written by the scripts that they tell of. */
-import type { Outbox, OutboxEntry, OutboxNote, OutboxPosition, OutboxSize } from '@postroad/queue-engine'
+import type { Outbox } from '@postroad/queue-engine'
 import { type Argument, type RedisLink, type Script, script } from '@postroad/redis-link'
+
+type Entries = Awaited<ReturnType<Outbox['read']>>
+type Notes = Awaited<ReturnType<Outbox['notes']>>
 
 /** What removes something is done when memory is short, too. */
 const frees = (lua: string) =>
@@ -69,13 +72,13 @@ export class RedisOutbox implements Outbox {
     await this.#run(APPEND, events)
   }
 
-  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<readonly OutboxEntry[]> {
+  async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<Entries> {
     const args = [this.#key, after === undefined ? '-' : `(${after}`, '+', 'COUNT', limit]
     const found = (await this.#link.send('xrange', args)) as [string, [string, string]][] // as the command says
     return found.map(([position, [, event]]) => ({ position, event }))
   }
 
-  async trim(upTo: OutboxPosition, limit: number): Promise<number> {
+  async trim(upTo: string, limit: number): Promise<number> {
     let removed = 0
     for (;;) {
       const page = Math.min(PAGE, limit - removed)
@@ -85,18 +88,15 @@ export class RedisOutbox implements Outbox {
     }
   }
 
-  async size(): Promise<OutboxSize> {
+  async size(): ReturnType<Outbox['size']> {
     const [events, octets, first, last] = (await this.#run(SIZE, [])) as [number, number, string, string] // see the script
     return { events, octets, first: first === '' ? undefined : first, last: last === '' ? undefined : last }
   }
 
-  async notes(
-    prefix: string,
-    { after, limit = -1 }: NonNullable<Parameters<Outbox['notes']>[1]> = {},
-  ): Promise<readonly OutboxNote[]> {
+  async notes(prefix: string, { after, limit = -1 }: NonNullable<Parameters<Outbox['notes']>[1]> = {}): Promise<Notes> {
     const start = after === undefined ? `[${prefix}` : `(${after}`
     const flat = (await this.#run(NOTES, [start, `[${prefix}\xff`, limit])) as string[] // see the script
-    return flat.flatMap((key, at): OutboxNote[] => (at % 2 === 0 ? [[key, flat[at + 1] ?? '']] : []))
+    return flat.flatMap((key, at): Notes[number][] => (at % 2 === 0 ? [[key, flat[at + 1] ?? '']] : []))
   }
 
   async note(changes: Parameters<Outbox['note']>[0]): Promise<void> {
