@@ -18,6 +18,10 @@ export interface MailParameters {
   readonly envid?: string
   /** RFC 4954 §5: `null` is `AUTH=<>`. */
   readonly auth?: string | null
+  /** Milliseconds since the epoch before which it does not go on, RFC 4865. Only mail of one's own can say it. */
+  readonly holdUntil?: number
+  /** Of mail of one's own: the queue takes one message with this key, until this time in milliseconds since the epoch. */
+  readonly idempotency?: { readonly key: string; readonly until: number }
 }
 
 /** Parameters of RCPT TO that were declared and understood, RFC 3461. */

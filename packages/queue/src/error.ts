@@ -10,6 +10,11 @@ export const QUEUE_ERRORS = {
       'The queue could not be read or written for now: no room, no right, an error of the disk, Redis is away. Clients are told to try again.',
     fix: 'Mend what the message and its cause name; the queue goes on by itself.',
   },
+  ERR_QUEUE_DUPLICATE: {
+    summary:
+      'A message with the same idempotency key was taken before. The queue answers for that one, and takes no second.',
+    fix: 'Nothing: whoever sent it again hears the id of the first.',
+  },
   ERR_QUEUE_FORMAT: {
     summary: 'A newer version wrote the queue. Nothing is touched.',
     fix: 'Start the version that wrote it, or a newer one.',

@@ -1,8 +1,8 @@
 /** Ends a message by the operator's word: works in any process, with or without a server. */
 
 import type { Reply } from '@postroad/mail'
+import { birth } from './birth.ts'
 import { type ReporterOptions, report } from './engine/reporter.ts'
-import { bornLeases } from './model.ts'
 import type { EventWriter } from './outbox/event-writer.ts'
 import { cancel } from './state.ts'
 import type { QueueStore } from './store.ts'
@@ -44,7 +44,7 @@ export async function giveUp(
     const events = ends.flatMap((end) => writer?.ended(end.lease, end, now) ?? [])
     const result = await store.record({ lease: first.lease, state: first.state, also, spawn, events, now })
     // A process that delivers will find them there; this one may only take mail in.
-    const left = result === 'lost' ? leases : spawn.flatMap((each) => bornLeases(each.message, store.owner))
+    const left = result === 'lost' ? leases : spawn.flatMap((each) => birth.leases(each.message, store.owner))
     await store.release(left, { kind: 'scheduled', at: now })
     return result === 'lost' ? [] : leases.map(({ index }) => index)
   } catch (error) {

@@ -20,6 +20,7 @@
  * Begin to read at `STATES.md`, then `model.ts`, `store.ts` and `engine/engine.ts`.
  */
 
+export { birth } from './birth.ts'
 export type { BounceClass } from './bounce-table.ts'
 export { type BounceFault, classify, faultOf } from './classify.ts'
 export { type CommandedQueue, queueCommands } from './command/commands.ts'
@@ -32,14 +33,13 @@ export { limiterSlots } from './engine/limiter-slots.ts'
 export { type BackoffOptions, DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './engine/site.ts'
 export type { SiteSlots, SlotAnswer, SlotEnd } from './engine/slots.ts'
 export { loadEnvelope, type StoredEnvelope, storeEnvelope } from './envelope.ts'
-export {
-  type DeliveryState,
-  type DeliveryStatus,
-  type FinishedMessage,
-  initialState,
-  type Lease,
-  type QueuedDelivery,
-  type QueuedMessage,
+export type {
+  DeliveryState,
+  DeliveryStatus,
+  FinishedMessage,
+  Lease,
+  QueuedDelivery,
+  QueuedMessage,
 } from './model.ts'
 export { QueueDesk, queueDesk } from './operate/desk.ts'
 export type { QueueFilter } from './operate/filter.ts'

@@ -126,19 +126,3 @@ export interface Lease {
   readonly index: number
   readonly state: DeliveryState
 }
-
-/** The state a delivery is born with. */
-export function initialState(delivery: QueuedDelivery, status: DeliveryStatus): DeliveryState {
-  return { status, attempts: 0, recipients: delivery.recipients.map(() => PENDING), history: [], warned: false }
-}
-
-/** The leases a process has on a message it has just added. */
-export function bornLeases(message: QueuedMessage, owner: string): Lease[] {
-  return message.deliveries.map((delivery, index) => ({
-    message,
-    index,
-    state: initialState(delivery, { kind: 'claimed', owner }),
-  }))
-}
-
-const PENDING: RecipientState = Object.freeze({ fate: 'pending' })

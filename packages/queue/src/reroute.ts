@@ -3,9 +3,10 @@
  * queued message never changes; what is left of it becomes a message of its own, in the same step in which the old one ends.
  */
 
-import { isQueueId, makeQueueId, type Recipient } from '@postroad/mail'
+import { isQueueId, type MailParameters, makeQueueId, type Recipient } from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
-import { bornLeases, type DeliveryState, type Lease, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import { birth } from './birth.ts'
+import type { DeliveryState, Lease, QueuedDelivery, QueuedMessage } from './model.ts'
 import { split, transactions } from './plan.ts'
 import { isPending } from './state.ts'
 import type { QueueStore } from './store.ts'
@@ -78,6 +79,7 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
     const next: QueuedMessage = {
       ...message,
       id: makeQueueId(now),
+      parameters: released(message.parameters, now),
       deliveries: taken.flatMap(({ deliveries }) => deliveries),
     }
     const result = await store.record({
@@ -88,7 +90,7 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
     })
     if (result === 'lost') await store.release(leases, { kind: 'scheduled', at: now })
     else
-      await begin(store, bornLeases(next, store.owner), {
+      await begin(store, birth.leases(next, store.owner), {
         before: taken.flatMap(({ lease, deliveries }) => deliveries.map(() => lease.state)),
         now,
       })
@@ -164,4 +166,9 @@ export function parseWay(text: string): Route {
     ...(host !== undefined && { host: host.replace(/^\[|\]$/g, '') }),
     ...(port !== undefined && { port: Number(port) }),
   }
+}
+
+/** Whose time has come is not held for it again. */
+function released({ holdUntil, ...parameters }: MailParameters, now: number): MailParameters {
+  return holdUntil === undefined || holdUntil <= now ? parameters : { ...parameters, holdUntil }
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome, TlsOutcome } from '@postroad/mail'
 import { makeMessage } from '../../../test/contracts/queue/messages.ts'
-import { type DeliveryState, initialState } from './model.ts'
+import { birth } from './birth.ts'
+import type { DeliveryState } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
 import {
   type Attempted,
@@ -34,7 +35,7 @@ function begin(recipients: number, from = true) {
   })
   const message = from ? made : { ...made, from: undefined }
   const [delivery = assert.fail()] = message.deliveries
-  return { message, delivery, state: initialState(delivery, { kind: 'claimed', owner: 'me' }) }
+  return { message, delivery, state: birth.state(delivery, { kind: 'claimed', owner: 'me' }) }
 }
 
 type Started = ReturnType<typeof begin>

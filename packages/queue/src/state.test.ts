@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import type { Outcome } from '@postroad/mail'
 import fc from 'fast-check'
 import { makeMessage } from '../../../test/contracts/queue/messages.ts'
-import { type DeliveryState, initialState, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import { birth } from './birth.ts'
+import type { DeliveryState, QueuedDelivery, QueuedMessage } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
 import { afterAttempt, cancel, isPending, type Report, reported } from './state.ts'
 
@@ -21,7 +22,7 @@ function begin(
   const message = from ? made : { ...made, from: undefined }
   const [delivery] = message.deliveries
   assert.ok(delivery)
-  return { message, delivery, state: initialState(delivery, { kind: 'claimed', owner: 'me' }) }
+  return { message, delivery, state: birth.state(delivery, { kind: 'claimed', owner: 'me' }) }
 }
 
 type Started = ReturnType<typeof begin>

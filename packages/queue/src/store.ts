@@ -88,7 +88,10 @@ export interface QueueStore {
   /** A reply when there is no room for so many octets: asked before DATA and before {@link add}. */
   admit(size: number): Reply | undefined
   /**
-   * Takes responsibility: on stable storage when it resolves, and its events with it. Every delivery is born claimed by this process.
+   * Takes responsibility: on stable storage when it resolves, and its events with it. Every delivery is born claimed by this process, or
+   * scheduled for the time of `holdUntil`, without a lease.
+   *
+   * @throws {QueueError} `ERR_QUEUE_DUPLICATE` when there is, or was, a message with the same idempotency key: nothing was added
    */
   add(message: QueuedMessage, source: MessageSource, events?: readonly string[]): Promise<readonly Lease[]>
   /** Claims what is due, oldest first, a page at a time; entries the gate turns away are moved without a lease. */
@@ -139,8 +142,11 @@ export interface QueueStore {
 /** Thrown and rejected with by stores. */
 export class QueueError extends Error {
   readonly code: QueueErrorCode
-  constructor(code: QueueErrorCode, message: string, options?: ErrorOptions) {
+  /** Of `ERR_QUEUE_DUPLICATE`: queue id of the message that was taken. */
+  readonly duplicateOf: string | undefined
+  constructor(code: QueueErrorCode, message: string, options?: ErrorOptions & { readonly duplicateOf?: string }) {
     super(message, options)
+    this.duplicateOf = options?.duplicateOf
     this.name = 'QueueError'
     this.code = code
   }

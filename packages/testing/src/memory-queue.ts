@@ -1,10 +1,10 @@
 /** A queue that forgets everything with its process: for tests, and as the shortest reading of the contract. */
 import { type MessageSource, memorySource, readAll } from '@postroad/mail'
 import {
+  birth,
   type DeliveryState,
   type DeliveryStatus,
   type FinishedMessage,
-  initialState,
   type Lease,
   type LeaseEnd,
   type NewMessage,
@@ -51,6 +51,7 @@ class Memory {
   readonly finished = new Map<string, FinishedMessage>()
   readonly suspensions = new Map<string, Suspension>()
   readonly outbox = new MemoryOutbox()
+  readonly keys = new Map<string, { readonly id: string; readonly until: number }>()
   unreturned = 0
   readonly dead = new Set<string>()
   #owners = 0
@@ -81,6 +82,13 @@ class MemoryStore implements QueueStore {
 
   async add(message: QueuedMessage, source: MessageSource, events: readonly string[] = []): Promise<readonly Lease[]> {
     const octets = await exactly(source)
+    const { idempotency } = message.parameters
+    const known = idempotency && this.#memory.keys.get(idempotency.key)
+    if (known && known.until > message.queuedAt)
+      throw new QueueError('ERR_QUEUE_DUPLICATE', `The same message is queued as ${known.id}`, {
+        duplicateOf: known.id,
+      })
+    if (idempotency) this.#memory.keys.set(idempotency.key, { id: message.id, until: idempotency.until })
     this.#memory.outbox.write(events, message.queuedAt)
     return this.#insert({ message, source }, octets)
   }
@@ -162,7 +170,9 @@ class MemoryStore implements QueueStore {
   }
 
   async hasten({ now, latest }: Parameters<QueueStore['hasten']>[0]): Promise<number> {
-    const late = this.#withStatus('scheduled', ({ at }) => at > latest)
+    const late = this.#withStatus('scheduled', ({ at }) => at > latest).filter(
+      ({ state }) => !birth.awaitsRelease(state),
+    )
     for (const { entry, index, state } of late)
       entry.states[index] = { ...state, status: { kind: 'scheduled', at: now } }
     return late.length
@@ -255,10 +265,9 @@ class MemoryStore implements QueueStore {
   }
 
   #insert({ message }: NewMessage, octets: Buffer): Lease[] {
-    const status = this.#claimed()
-    const states = message.deliveries.map((delivery) => initialState(delivery, status))
-    this.#memory.messages.set(message.id, { message, octets, states })
-    return states.map((state, index) => ({ message, index, state }))
+    this.#claimed()
+    this.#memory.messages.set(message.id, { message, octets, states: birth.states(message, this.#owner) })
+    return birth.leases(message, this.#owner)
   }
 
   #claim(entry: Entry, index: number): Lease {

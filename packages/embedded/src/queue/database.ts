@@ -26,6 +26,9 @@ export interface QueueTables {
   readonly outbox: Table<[ms: number, number: number]>
   /** What those who are told of events must remember. */
   readonly outboxNotes: Table<string>
+  /** Idempotency key → id of the message that has it, and until when. */
+  readonly keys: Table<string>
+  readonly keyTimes: Table<[until: number, key: string]>
   readonly meta: Table<string>
 }
 
@@ -51,6 +54,8 @@ const TABLES = [
   'suspensions',
   'outbox',
   'outboxNotes',
+  'keys',
+  'keyTimes',
   'meta',
 ] as const satisfies readonly (keyof QueueTables)[]
 

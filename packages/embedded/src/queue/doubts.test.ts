@@ -97,3 +97,16 @@ test('an end that failed and is tried again keeps the leases of its notification
   await store.beat(at(1))
   assert.deepEqual([await claimed(store), (await store.stats()).claimed], [[], 1])
 })
+
+test('mail for later that was refused and is in the queue all the same goes, and gives its idempotency key back', async (t) => {
+  const { store, lie } = await makeStore(t)
+  const parameters = { holdUntil: at(500), idempotency: { key: 'k', until: at(1000) } }
+  const first = { ...makeMessage(), parameters }
+  await lie(() => store.add(first, sourceOf(octetsOf(first.size))))
+  assert.equal((await store.stats()).scheduled, 1, 'it is there')
+  await add(store)
+  assert.deepEqual([(await store.stats()).messages, (await store.stats()).scheduled], [1, 0])
+  const again = { ...makeMessage(), parameters }
+  await store.add(again, sourceOf(octetsOf(again.size)))
+  assert.equal((await store.stats()).scheduled, 1)
+})

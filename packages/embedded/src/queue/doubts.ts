@@ -4,11 +4,12 @@
  * within the next commit that claims, before it does.
  */
 
-import type { QueuedMessage } from '@postroad/queue-engine'
+import { birth, type DeliveryStatus, type QueuedMessage } from '@postroad/queue-engine'
 import type { QueueTables } from './database.ts'
 import { finish } from './ending.ts'
+import { giveKeyBack } from './insert.ts'
 import { removeAccepted } from './outbox.ts'
-import { bornState, isClaimed } from './status-index.ts'
+import { isClaimed } from './status-index.ts'
 
 /** Something that may have happened. */
 export interface Doubt {
@@ -60,12 +61,15 @@ export function withdraw(
   { owner, now }: { readonly owner: string; readonly now: number },
 ): boolean {
   if (!tables.messages.doesExist(message.id)) return true
-  if (!message.deliveries.every((_, index) => isClaimed(tables, owner, message.id, index))) return false
-  finish(tables, message, {
-    states: message.deliveries.map((_, index) => bornState(message, index, owner)),
-    now,
-    keep: 0,
-  })
+  const states = birth.states(message, owner)
+  if (!states.every(({ status }, index) => isWhereBorn(tables, status, [message.id, index]))) return false
+  giveKeyBack(tables, message)
+  finish(tables, message, { states, now, keep: 0 })
   removeAccepted(tables, message)
   return true
+}
+
+function isWhereBorn(tables: QueueTables, status: DeliveryStatus, [id, index]: [string, number]): boolean {
+  if (status.kind === 'claimed') return isClaimed(tables, status.owner, id, index)
+  return status.kind === 'scheduled' && tables.scheduled.doesExist([status.at, id, index])
 }

@@ -1,5 +1,5 @@
 /** This process among those that share the queue: claims under its name, takes over what others left behind, and gives back what it has. */
-import { type Lease, QueueError } from '@postroad/queue-engine'
+import { type QueuedMessage, QueueError } from '@postroad/queue-engine'
 import type { QueueDatabase, QueueTables } from './database.ts'
 import { type Doubt, Doubts, withdraw } from './doubts.ts'
 import { giveBack, type LeasedDelivery, takeOver } from './leases.ts'
@@ -59,8 +59,7 @@ export class LeaseHolder {
   }
 
   /** What takes back a message that was refused; `gone`: nothing of it is there any more. */
-  refusal({ message, state: { status } }: Lease, gone: () => void): Doubt {
-    const owner = status.kind === 'claimed' ? status.owner : this.name
+  refusal(message: QueuedMessage, owner: string, gone: () => void): Doubt {
     let isGone = false
     return {
       undo: () => {

@@ -6,11 +6,11 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type MessageSource, memorySource, type Reply, readAll } from '@postroad/mail'
 import {
+  birth,
   ContentFiles,
   type DeliveryStatus,
   Disk,
   type FinishedMessage,
-  initialState,
   type Lease,
   type LeaseEnd,
   type NewMessage,
@@ -27,6 +27,7 @@ import {
 } from '@postroad/queue-engine'
 import { QueueDatabase } from './database.ts'
 import { hasten } from './hasten.ts'
+import { checkKey, insert } from './insert.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { type LeasedDelivery, take, takeDue, takeWaiting } from './leases.ts'
 import { operate } from './operate.ts'
@@ -43,17 +44,7 @@ import {
   type StateRecord,
 } from './record.ts'
 import { recordEnd } from './record-end.ts'
-import {
-  asRecord,
-  bornState,
-  enter,
-  entryOf,
-  isClaimed,
-  move,
-  readState,
-  readStates,
-  setAside,
-} from './status-index.ts'
+import { asRecord, bornState, entryOf, isClaimed, move, readState, readStates, setAside } from './status-index.ts'
 import { type OnStep, unwatched } from './step.ts'
 import type { LmdbStoreOptions } from './store-options.ts'
 import * as view from './view.ts'
@@ -113,22 +104,23 @@ export class LmdbStore implements QueueStore {
   async add(message: QueuedMessage, source: MessageSource, events?: readonly string[]): Promise<readonly Lease[]> {
     this.#onStep('add:begin')
     const record = await this.#prepare({ message, source })
-    let leases: readonly Lease[] | undefined
+    let inserted: { readonly owner: string; readonly leases: readonly Lease[] } | undefined
     try {
       await this.#database.commit(() => {
-        leases = this.#insert(message, record)
+        checkKey(this.#tables, message)
+        inserted = this.#insert(message, record)
         writeEvents(this.#tables, events, message.queuedAt)
       })
     } catch (error) {
       // The entry that would name the file is not there, or goes first.
       const removeContent = this.#written.delete(message) ? () => this.#removeContent(message.id) : () => {}
-      if (leases?.[0]) this.#holder.failed(this.#holder.refusal(leases[0], removeContent))
+      if (inserted) this.#holder.failed(this.#holder.refusal(message, inserted.owner, removeContent))
       else removeContent()
       throw error
     }
     this.#holder.entered()
     this.#onStep('add:durable')
-    return leases ?? []
+    return inserted?.leases ?? []
   }
 
   async claimDue({
@@ -187,7 +179,7 @@ export class LmdbStore implements QueueStore {
       )
         return 'lost'
       for (const [message, record] of records)
-        for (const { index } of this.#insert(message, record)) spawned.push({ id: message.id, index })
+        for (const { index } of this.#insert(message, record).leases) spawned.push({ id: message.id, index })
       writeEvents(this.#tables, events, now)
       if (unreturned > 0)
         this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
@@ -331,17 +323,11 @@ export class LmdbStore implements QueueStore {
     return { owner, record: encodeMessage(message, owner, chunks) }
   }
 
-  #insert(message: QueuedMessage, prepared: Prepared): Lease[] {
+  #insert(message: QueuedMessage, prepared: Prepared): { readonly owner: string; readonly leases: Lease[] } {
     const owner = this.#holder.enter()
-    const status: DeliveryStatus = { kind: 'claimed', owner }
-    this.#tables.messages.put(
-      message.id,
-      owner === prepared.owner ? prepared.record : ownedBy(message.id, prepared.record, owner),
-    )
-    return message.deliveries.map((delivery, index) => {
-      enter(this.#tables, status, { id: message.id, index, destination: delivery.destination })
-      return { message, index, state: initialState(delivery, status) }
-    })
+    const record = owner === prepared.owner ? prepared.record : ownedBy(message.id, prepared.record, owner)
+    insert(this.#tables, message, { record, owner })
+    return { owner, leases: birth.leases(message, owner) }
   }
 
   /** Never rejects: what was claimed is handed out, whatever becomes of the others. */

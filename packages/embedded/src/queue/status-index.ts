@@ -1,8 +1,8 @@
 /** Keeps the index tables in step with a delivery's status: every delivery stands in exactly one of them. For use within a commit. */
 import {
+  birth,
   type DeliveryState,
   type DeliveryStatus,
-  initialState,
   type Lease,
   type QueuedMessage,
   QueueError,
@@ -90,7 +90,7 @@ export function readStates(tables: QueueTables, { message, owner }: MessageRecor
 export function bornState(message: QueuedMessage, index: number, owner: string): StateRecord {
   const delivery = message.deliveries[index]
   if (!delivery) throw new RangeError(`Message ${message.id} has no delivery ${index}`)
-  return asRecord(message, index, initialState(delivery, { kind: 'claimed', owner }))
+  return asRecord(message, index, birth.state(delivery, { kind: 'claimed', owner }))
 }
 
 /** A state with what the index must know. */

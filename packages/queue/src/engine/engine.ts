@@ -3,7 +3,8 @@
  * every destination within its limits, and writes down how each attempt ended before anybody is told.
  */
 import { type MessageSource, memorySource } from '@postroad/mail'
-import { bornLeases, type Lease, type QueuedMessage } from '../model.ts'
+import { birth } from '../birth.ts'
+import type { Lease, QueuedMessage } from '../model.ts'
 import { afterAttempt } from '../state.ts'
 import { type NewMessage, QueueError } from '../store.ts'
 import { announce } from './announce.ts'
@@ -339,7 +340,8 @@ export class QueueEngine {
   }
 
   #offerSpawned(spawned: readonly NewMessage[]): void {
-    for (const { message, source } of spawned) this.#offerFresh(bornLeases(message, this.#options.store.owner), source)
+    for (const { message, source } of spawned)
+      this.#offerFresh(birth.leases(message, this.#options.store.owner), source)
   }
 
   /** A transport that never answers must not hold a slot for ever. */

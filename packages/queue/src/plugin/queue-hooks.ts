@@ -4,6 +4,7 @@ import type { MessageSource, Reply } from '@postroad/mail'
 import { defer, type Hooks, messageTags, type Refusal } from '@postroad/plugin'
 import type { QueuedMessage } from '../model.ts'
 import { type PlanOptions, planMessage } from '../plan.ts'
+import { QueueError } from '../store.ts'
 
 /** A queue as its hooks see it. */
 export interface TakingQueue {
@@ -46,6 +47,8 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
           await queue.accept(queued, message)
           return { id: queued.id }
         } catch (error) {
+          // It was taken before, and its answer was lost: it is answered again, and not taken again.
+          if (error instanceof QueueError && error.duplicateOf !== undefined) return { id: error.duplicateOf }
           log.error({ error }, 'a message could not be stored')
           return NOT_STORED
         }

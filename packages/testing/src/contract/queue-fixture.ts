@@ -4,9 +4,9 @@ import type { TestContext } from 'node:test'
 import { type MessageSource, makeQueueId, type RcptParameters } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import {
+  birth,
   type DeliveryState,
   type Gate,
-  initialState,
   type Lease,
   type QueuedDelivery,
   type QueuedMessage,
@@ -130,7 +130,7 @@ export async function scheduled(store: QueueStore, when: number, destination?: s
   assert.ok(lease)
   const [delivery] = message.deliveries
   assert.ok(delivery)
-  const state = { ...initialState(delivery, { kind: 'scheduled', at: when }), attempts: 1 }
+  const state = { ...birth.state(delivery, { kind: 'scheduled', at: when }), attempts: 1 }
   assert.equal(await store.record({ lease, state, now: at(0) }), 'recorded')
   return message.id
 }

@@ -25,6 +25,7 @@ import {
   subset,
 } from './queue-fixture.ts'
 import { hastening } from './queue-hasten.ts'
+import { onceAndLater } from './queue-once.ts'
 import { dying, operating } from './queue-operating.ts'
 import { outbox } from './queue-outbox.ts'
 
@@ -52,6 +53,7 @@ export function queueContract(options: QueueContractOptions): void {
     keeping(checked)
     claiming(checked)
     hastening(checked)
+    onceAndLater(checked)
     settling(checked)
     operating(checked)
     outbox(checked)

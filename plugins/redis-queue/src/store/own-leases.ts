@@ -19,8 +19,9 @@ export class OwnLeases {
     return this.#known.size
   }
 
-  take(leases: readonly Lease[]): void {
+  take(leases: readonly Lease[]): readonly Lease[] {
     for (const lease of leases) this.#known.add(entryOf(lease))
+    return leases
   }
 
   end(lease: Lease): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { memorySource, readAll } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
-import { type DeliveryStatus, initialState, type QueuedMessage, QueueError } from '@postroad/queue-engine'
+import { birth, type DeliveryStatus, type QueuedMessage, QueueError } from '@postroad/queue-engine'
 import type { RedisLink } from '@postroad/redis-link'
 import fc from 'fast-check'
 import { decodePiece, encodePiece, PIECE, prepareContent, readContent } from './contents.ts'
@@ -94,7 +94,7 @@ test('every status comes back as it was, whatever the reason says', () => {
     fc.property(statuses, (status) => {
       const fields = new Map([
         ['p0', encodeStatus(status)],
-        ['s0', encodeState(initialState(one.deliveries[0] ?? assert.fail(), status))],
+        ['s0', encodeState(birth.state(one.deliveries[0] ?? assert.fail(), status))],
       ])
       assert.deepEqual(decodeStates(one, fields)[0]?.status, { ...status })
     }),
@@ -104,7 +104,7 @@ test('every status comes back as it was, whatever the reason says', () => {
 test('the final record of a message with many recipients names the first hundred and counts all', () => {
   const many = message(250)
   const delivery = many.deliveries[0] ?? assert.fail()
-  const record = `${finishedHead(many, 9)}${finishedPart(delivery, initialState(delivery, { kind: 'done' }))}]}`
+  const record = `${finishedHead(many, 9)}${finishedPart(delivery, birth.state(delivery, { kind: 'done' }))}]}`
   const finished = decodeFinished(record)
   assert.deepEqual([finished.recipients.length, finished.recipientCount, finished.finishedAt], [100, 250, 9])
 })

@@ -1,11 +1,10 @@
 /** How messages and states stand in Redis. */
 import {
+  birth,
   type DeliveryState,
   type DeliveryStatus,
   type FinishedMessage,
   type GateView,
-  initialState,
-  type Lease,
   type LeaseEnd,
   loadEnvelope,
   type QueuedDelivery,
@@ -95,9 +94,9 @@ export function encodeState({
 export function decodeState(
   delivery: QueuedDelivery,
   stored: string | null | undefined,
-  status: DeliveryStatus,
+  { status, countedFrom }: { readonly status: DeliveryStatus; readonly countedFrom?: number | undefined },
 ): DeliveryState {
-  const born = initialState(delivery, status)
+  const born = { ...birth.state(delivery, status), ...(countedFrom !== undefined && { countedFrom }) }
   if (!stored) return born
   const { owed, ...state }: StoredState = JSON.parse(stored) // encodeState wrote it
   return { ...born, ...state, ...(owed && { pendingReport: owed }) }
@@ -106,7 +105,8 @@ export function decodeState(
 /** States of all deliveries from the fields of the message. */
 export function decodeStates(message: QueuedMessage, fields: ReadonlyMap<string, string>): DeliveryState[] {
   return message.deliveries.map((delivery, at) => {
-    const state = decodeState(delivery, fields.get(`s${at}`), decodeStatus(fields.get(`p${at}`) ?? 'd:'))
+    const status = decodeStatus(fields.get(`p${at}`) ?? 'd:')
+    const state = decodeState(delivery, fields.get(`s${at}`), { status, countedFrom: birth.release(message) })
     return fields.has(`w${at}`) ? { ...state, pendingHold: true } : state
   })
 }
@@ -148,19 +148,15 @@ export function decodeFinished(text: string): FinishedMessage {
   return { ...head, recipients: recipients.slice(0, RECIPIENT_LIMIT), recipientCount }
 }
 
-/** The leases of a message that has just been added. */
-export function bornLeases(message: QueuedMessage, status: DeliveryStatus): Lease[] {
-  return message.deliveries.map((delivery, index) => ({
-    message,
-    index,
-    state: decodeState(delivery, undefined, status),
-  }))
-}
-
 /** An end as the script wants it. */
 export function endOf({ lease, state }: Pick<LeaseEnd, 'lease' | 'state'>): Argument[] {
   const delivery = lease.message.deliveries[lease.index]
   if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${lease.message.id} has no delivery ${lease.index}`)
   const part = state.status.kind === 'done' ? finishedPart(delivery, state) : ''
   return [entryOf(lease), encodeStatus(state.status), encodeAttempts(state), encodeState(state), part]
+}
+
+/** The idempotency key as the script wants it: the key or nothing, and for how many milliseconds. */
+export function keyOf({ queuedAt, parameters: { idempotency } }: QueuedMessage): [key: string, ttl: number] {
+  return idempotency ? [idempotency.key, Math.max(1, Math.round(idempotency.until - queuedAt))] : ['', 1]
 }

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import type { MessageSource, Reply } from '@postroad/mail'
 import {
+  birth,
   type DeliveryStatus,
   type Gate,
   type Lease,
@@ -27,7 +28,6 @@ import { RedisMemory } from './memory.ts'
 import { RedisOutbox } from './outbox.ts'
 import { entryOf, OwnLeases } from './own-leases.ts'
 import {
-  bornLeases,
   type ContentNote,
   decodeEnvelope,
   decodeState,
@@ -36,6 +36,7 @@ import {
   endOf,
   finishedHead,
   finishedPart,
+  keyOf,
   viewOf,
 } from './record.ts'
 import { PAGE, type ReaderOptions, RedisReader } from './redis-reader.ts'
@@ -88,15 +89,14 @@ export class RedisStore extends RedisReader implements QueueStore {
   }
 
   async add(message: QueuedMessage, source: MessageSource, events?: readonly string[]): Promise<readonly Lease[]> {
-    const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
-    await this.#insert({ message, source }, status, events)
-    const leases = bornLeases(message, status)
-    this.#own.take(leases)
-    return leases
+    if (birth.release(message) !== undefined) await this.addScheduled({ message, source }, 0, events)
+    else await this.#insert({ message, source }, { kind: 'claimed', owner: this.owner }, events)
+    return this.#own.take(birth.leases(message, this.owner))
   }
 
   /** Takes responsibility and leaves the delivery to whoever comes first. */
-  async addScheduled({ message, source }: NewMessage, at: number, events?: readonly string[]): Promise<void> {
+  async addScheduled({ message, source }: NewMessage, now: number, events?: readonly string[]): Promise<void> {
+    const at = birth.release(message) ?? now
     await this.#insert({ message, source }, { kind: 'scheduled', at }, events)
     for (const index of message.deliveries.keys()) this.#onScheduled(`${message.id} ${index}`, at)
   }
@@ -157,24 +157,16 @@ export class RedisStore extends RedisReader implements QueueStore {
     for (const lease of leases) this.#own.end(lease)
   }
 
-  async record({
-    lease,
-    state,
-    also = [],
-    spawn = [],
-    events = [],
-    unreturned = 0,
-    now,
-  }: LeaseEnd): Promise<RecordResult> {
+  async record(end: LeaseEnd): Promise<RecordResult> {
+    const { lease, state, also = [], spawn = [], events = [], unreturned = 0, now } = end
     const { message } = lease
     const ends = [{ lease, state }, ...also]
-    const born: DeliveryStatus = { kind: 'claimed', owner: this.owner }
-    const spawned = await Promise.all(spawn.map((each) => this.#prepare(each, born)))
+    const spawned = await Promise.all(spawn.map((each) => this.#prepare(each, birth.status(each.message, this.owner))))
     const head = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, events.length]
     const args = [...head, ...ends.flatMap(endOf), ...events, ...spawned.flat()]
     const result = (await this.run(scripts.RECORD, args)) as RecordResult // see the script
     for (const end of ends) this.#own.end(end.lease)
-    if (result !== 'lost') for (const each of spawn) this.#own.take(bornLeases(each.message, born))
+    if (result !== 'lost') for (const each of spawn) this.#own.take(birth.leases(each.message, this.owner))
     if (result === 'recorded')
       for (const end of ends)
         if (end.state.status.kind === 'scheduled') this.#onScheduled(entryOf(end.lease), end.state.status.at)
@@ -259,10 +251,12 @@ export class RedisStore extends RedisReader implements QueueStore {
   async #insert(taken: NewMessage, status: DeliveryStatus, events: readonly string[] = []): Promise<void> {
     const args = await this.#prepare(taken, status)
     try {
-      if ((await this.run(scripts.ADD, [this.owner, ...args, ...events])) !== 1)
-        throw new QueueError('ERR_QUEUE_IO', 'The content took too long to arrive and is gone')
+      const added = await this.run(scripts.ADD, [this.owner, ...keyOf(taken.message), ...args, ...events])
+      if (typeof added === 'string') throw await this.#duplicate(taken.message, added)
+      if (added !== 1) throw new QueueError('ERR_QUEUE_IO', 'The content took too long to arrive and is gone')
       await this.#confirmation.wait(taken.message.id)
     } catch (error) {
+      if (error instanceof QueueError && error.duplicateOf !== undefined) throw error
       // The client hears 451 and comes again: what is here all the same would arrive twice.
       this.#own.refuse(taken.message)
       void this.#remove(taken.message)
@@ -270,10 +264,17 @@ export class RedisStore extends RedisReader implements QueueStore {
     }
   }
 
+  /** Of a message that was taken before with the same key, once that is confirmed too. */
+  async #duplicate(message: QueuedMessage, duplicateOf: string): Promise<QueueError> {
+    this.#dropContent(message)
+    await this.#confirmation.wait(duplicateOf)
+    return new QueueError('ERR_QUEUE_DUPLICATE', `The same message is queued as ${duplicateOf}`, { duplicateOf })
+  }
+
   /** Removes a message that was refused; when Redis is away, the next beat tries again. */
   async #remove(message: QueuedMessage): Promise<void> {
-    const done = await this.run(scripts.DELETE, [message.id, '0', '', 0]).catch(() => undefined)
-    if (done !== undefined && this.#own.forgive(message.id, done !== 0)) this.#dropContent(message)
+    const done = await this.run(scripts.REFUSE, [message.id]).catch(() => undefined)
+    if (done !== undefined && this.#own.forgive(message.id, done !== 0) && Number(done) >= 0) this.#dropContent(message)
   }
 
   /** The content of a message that has ended. */
@@ -318,6 +319,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     return [
       id,
       encodeStatus(status),
+      birth.release(message) ?? '',
       envelope,
       queuedAt,
       content.pieces,
@@ -338,7 +340,11 @@ export class RedisStore extends RedisReader implements QueueStore {
         const delivery = message.deliveries[Number(index)]
         if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${entry} has no delivery`)
         const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
-        leases.push({ message, index: Number(index), state: decodeState(delivery, state, status) })
+        leases.push({
+          message,
+          index: Number(index),
+          state: decodeState(delivery, state, { status, countedFrom: birth.release(message) }),
+        })
       } catch (error) {
         await this.#setAside(id, error)
       }
