@@ -4,7 +4,7 @@ import type { DeliveryHooks } from '@postroad/plugin'
 export const noDeliveryHooks: DeliveryHooks = Object.freeze({
   asks: false,
   tls: () => undefined,
-  ask: async () => undefined,
+  ask: async () => [],
   tell: () => undefined,
   route: async () => undefined,
 })

@@ -36,7 +36,7 @@ async function hooksOf(...plugins: Used[]) {
 test('nobody answers delivery: asking is not needed', async () => {
   const { hooks, server } = await hooksOf()
   assert.equal(hooks.asks, false)
-  assert.equal(await hooks.ask(attempt), undefined)
+  assert.deepEqual(await hooks.ask(attempt), [])
   await server.close()
 })
 
@@ -53,8 +53,33 @@ test('the most severe opinion of a wave counts, and the context is the attempt',
   })
   const two = definePlugin({ name: 'two', hooks: { delivery: async () => defer('not now') } })
   const { hooks, server } = await hooksOf(one(), two())
-  assert.equal((await hooks.ask(attempt))?.kind, 'defer')
+  assert.deepEqual(
+    (await hooks.ask(attempt)).map(({ kind }) => kind),
+    ['defer'],
+  )
   assert.deepEqual(seen, ['q1', 2, 'smtp', 't1', 5])
+  await server.close()
+})
+
+test('what is said of some recipients goes beside what is said of all, in whichever wave', async () => {
+  const [ann, bob] = [makeAddress('ann', 'a.test'), makeAddress('bob', 'a.test')]
+  const list = definePlugin({
+    name: 'list',
+    hooks: { delivery: async () => [reject('she is gone', { for: [ann] }), defer('later', { for: [bob] })] },
+  })
+  const mark = definePlugin({
+    name: 'mark',
+    hooks: { delivery: { after: ['list'], handler: () => reroute({ via: 'lmtp' }) } },
+  })
+  const { hooks, server } = await hooksOf(list(), mark())
+  assert.deepEqual(
+    (await hooks.ask(attempt)).map((one) => [one.kind, one.kind === 'reroute' ? one.route.via : one.for?.map(String)]),
+    [
+      ['reject', ['ann@a.test']],
+      ['defer', ['bob@a.test']],
+      ['reroute', 'lmtp'],
+    ],
+  )
   await server.close()
 })
 
@@ -68,7 +93,7 @@ test('a delivery handler that throws defers the attempt', async () => {
     },
   })
   const { hooks, server } = await hooksOf(broken())
-  const opinion = await hooks.ask(attempt)
+  const [opinion] = await hooks.ask(attempt)
   assert.ok(opinion?.kind === 'defer' && opinion.status === '4.3.0')
   await server.close()
 })

@@ -10,7 +10,8 @@
  *
  * `watchFile` (watched-file.ts) reads a list from a file, and again when it has changed; a table is made of its lines.
  *
- * `TokenKeys` (token-keys.ts) are the secrets of a plugin, in a file that it makes itself.
+ * `TokenKeys` (token-keys.ts) are the secrets of a plugin, in a file that it makes itself; `sealToken` (sealed-token.ts) makes of them tokens in which nothing
+ * can be read.
  *
  * What is asked with foreign text (a client's address, a recipient's domain) is a look-up in a table or linear in the text: neither an
  * operator's list nor a client can make it slow. A pattern that is none throws a `TypeError` where it is added, never later.
@@ -23,6 +24,7 @@ export { type AddressParts, AddressTable } from './address-table.ts'
 export { DomainTable, domainName, domains, domainTest, isDomainPattern } from './domain-table.ts'
 export { glob } from './glob.ts'
 export { isNetwork, NetworkTable, networkOf, networks, PRIVATE_NETWORKS } from './network.ts'
+export { openToken, sealToken } from './sealed-token.ts'
 export { isServer, parseServer } from './server.ts'
 export { suggestion } from './suggestion.ts'
 export { type TokenKey, TokenKeys } from './token-keys.ts'

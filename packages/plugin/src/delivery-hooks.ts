@@ -11,8 +11,11 @@ export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
 export interface DeliveryHooks {
   /** Whether a handler answers `delivery`: without one, asking is not needed. */
   readonly asks: boolean
-  /** Runs `delivery`: the most severe opinion, reject > defer > reroute; undefined when there is none. */
-  ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
+  /**
+   * Runs `delivery`: the most severe opinion on all recipients, reject > defer > reroute, and before it all those on some of them (`for`). Empty: the
+   * attempt is made.
+   */
+  ask(context: DeliveryFacts<DeliveryContext>): Promise<readonly DeliveryOpinion[]>
   /**
    * What is published of a mail host, by the first handler of `tls` that knows; undefined when none does. Where one fails, its `onError` says
    * whether the host gets the mail. At once where nothing is to be waited for.

@@ -215,7 +215,7 @@ export const HOOKS: readonly HookInfo[] = [
     'delivery',
     'ask',
     'before each delivery attempt of a queued message',
-    'defer, reject (a bounce) or reroute',
+    'defer, reject (a bounce) or reroute; a refusal for all or some recipients',
     'the attempt is made',
   ),
   info(

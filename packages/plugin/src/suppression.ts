@@ -12,9 +12,9 @@ export type SuppressionReason = 'address' | 'mailbox' | 'complaint' | 'unsubscri
 
 /** One entry. */
 export interface Suppression {
-  /** In lower case, the domain as A-labels. */
+  /** In lower case, the domain as A-labels; of a list that keeps no addresses, `#` and a mark of it. */
   readonly address: string
-  /** For whose mail it holds, as the plugin's option says: a domain or a reverse-path in lower case; empty: everybody's. */
+  /** For whose mail it holds: a domain, a reverse-path in lower case, or the name of a stream, as the plugin's options say; empty: everybody's. */
   readonly tenant: string
   readonly reason: SuppressionReason
   /** Milliseconds since the epoch. */
@@ -29,9 +29,16 @@ export interface Suppression {
 export interface Suppressions {
   /** Whether mail from this reverse-path may go to this address; the entry that keeps it, for everybody or for that tenant. */
   find(address: string, from: string, signal?: AbortSignal): Promise<Suppression | undefined>
-  /** An entry of a graver reason stays; resolves to the one that is there afterwards. @throws {TypeError} when it is no address */
+  /**
+   * An entry of a graver reason stays; resolves to the one that is there afterwards. Of whom one knows only the reverse-path of the mail, say `from`: for
+   * whose mail the entry holds then follows from the options, `unsubscribe` for that of one stream.
+   *
+   * @throws {TypeError} when it is no address
+   */
   add(
-    entry: Pick<Suppression, 'address' | 'tenant' | 'reason'> & Partial<Pick<Suppression, 'until' | 'detail'>>,
+    entry: Pick<Suppression, 'address' | 'reason'> &
+      Partial<Pick<Suppression, 'until' | 'detail'>> &
+      ({ readonly tenant: string } | { readonly from: string }),
     signal?: AbortSignal,
   ): Promise<Suppression>
   /** Resolves to whether there was one. */

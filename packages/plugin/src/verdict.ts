@@ -21,7 +21,7 @@ export interface RefusalOptions<Status extends string> {
   readonly code?: number
   /** Close the connection after the reply. Default: `false`. */
   readonly disconnect?: boolean
-  /** Only these recipients are meant (at `message`). Default: all. */
+  /** Only these recipients are meant (at `message` and `delivery`). Default: all. */
   readonly for?: readonly Address[]
 }
 

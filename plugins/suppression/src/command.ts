@@ -1,6 +1,5 @@
 /** `postroad suppression add`, `remove`, `list`, `import`, `export`. */
 import { readFile } from 'node:fs/promises'
-import { parseAddress } from '@postroad/mail'
 import { parseDuration, suggestion } from '@postroad/options'
 import type { CommandIo, PluginCommand, Suppression, SuppressionReason } from '@postroad/plugin'
 import { parseList } from './file.ts'
@@ -89,7 +88,7 @@ async function add(args: readonly string[], io: CommandIo, list: SuppressionList
     io.print(`--for "${length}" is not a duration such as "90 d"`)
     return USAGE
   }
-  const wrong = words.filter((one) => parseAddress(one, { smtputf8: true }) === undefined)
+  const wrong = words.filter((one) => !list.takes(one))
   for (const one of wrong) io.print(`"${one}" is not an address such as "user@example.com"; nothing was added`)
   if (wrong.length > 0) return DATA
   for (const address of words) {
@@ -122,7 +121,7 @@ async function importFile(args: readonly string[], io: CommandIo, list: Suppress
     io.print(`${file}: ${error instanceof Error ? error.message : String(error)}`)
     return NO_INPUT
   }
-  const { entries, mistakes } = parseList(text, reason)
+  const { entries, mistakes } = parseList(text, { reason, takes: (one) => list.takes(one) })
   for (const { line, text: what } of mistakes.slice(0, 20)) io.print(`${file}:${line}: ${what}`)
   if (mistakes.length > 0) {
     io.print(`${mistakes.length} of ${entries.length + mistakes.length} lines are wrong; nothing was imported`)

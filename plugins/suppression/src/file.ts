@@ -1,5 +1,4 @@
 /** Lists as files have them: an address a line, and behind it, after a tab or a comma, the reason, the end, and what is known besides. */
-import { parseAddress } from '@postroad/mail'
 import { suggestion } from '@postroad/options'
 import type { SuppressionReason } from '@postroad/plugin'
 import { REASONS } from './list.ts'
@@ -19,10 +18,17 @@ export interface FileMistake {
   readonly text: string
 }
 
-/** @param reason of lines that have none */
+/** How lines are read. */
+export interface ListReading {
+  /** Of lines that have none. */
+  readonly reason: SuppressionReason
+  /** Whether this stands for an address. */
+  takes(text: string): boolean
+}
+
 export function parseList(
   text: string,
-  reason: SuppressionReason,
+  reading: ListReading,
 ): { readonly entries: readonly FileEntry[]; readonly mistakes: readonly FileMistake[] } {
   const entries: FileEntry[] = []
   const mistakes: FileMistake[] = []
@@ -31,18 +37,18 @@ export function parseList(
     .split('\n')
     .entries()) {
     const line = written.trimEnd()
-    if (line.trim() === '' || line.startsWith('#')) continue
-    const read = entryOf(line, reason)
+    // A mark of an address begins with the sign of a comment.
+    if (line.trim() === '' || (line.startsWith('#') && !reading.takes(line.split(/[\t,]/)[0] ?? ''))) continue
+    const read = entryOf(line, reading)
     if (typeof read === 'string') mistakes.push({ line: index + 1, text: read })
     else entries.push(read)
   }
   return { entries, mistakes }
 }
 
-function entryOf(line: string, usual: SuppressionReason): FileEntry | string {
+function entryOf(line: string, { reason: usual, takes }: ListReading): FileEntry | string {
   const [address = '', second = '', third = '', ...rest] = line.split(line.includes('\t') ? '\t' : ',').map(unquoted)
-  if (parseAddress(address, { smtputf8: true }) === undefined)
-    return `"${address.slice(0, 80)}" is not an address such as "user@example.com"`
+  if (!takes(address)) return `"${address.slice(0, 80)}" is not an address such as "user@example.com"`
   const reason = second === '' ? usual : REASONS.find((one) => one === second.toLowerCase())
   if (reason === undefined) {
     const meant = suggestion(second, REASONS)

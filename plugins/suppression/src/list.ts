@@ -1,6 +1,8 @@
 /** The list, in the store: a row an entry, a mark a day on which a mailbox could not take mail. */
 import { parseAddress } from '@postroad/mail'
+import { AddressTable, type TokenKeys } from '@postroad/options'
 import type { Clock, Store, Suppression, SuppressionReason, Suppressions } from '@postroad/plugin'
+import { addressNames, isName, type NameOf } from './name.ts'
 import type { SuppressionOptions } from './options.ts'
 
 const ENTRY = 'suppression:'
@@ -17,35 +19,48 @@ export interface SuppressionListDeps {
   readonly options: SuppressionOptions
   readonly store: Store
   readonly clock: Pick<Clock, 'now'>
+  /** Of a list that keeps no addresses. */
+  readonly keys?: TokenKeys | undefined
 }
+
+type Added = Parameters<Suppressions['add']>[0]
 
 /** Entries, kept durably. */
 export class SuppressionList implements Suppressions {
   readonly #deps: SuppressionListDeps
+  readonly #streams: AddressTable<string>
+  readonly #nameOf: NameOf
 
   constructor(deps: SuppressionListDeps) {
     this.#deps = deps
+    this.#nameOf = addressNames(deps.keys)
+    this.#streams = new AddressTable(
+      Object.entries(deps.options.streams).flatMap(([name, patterns]) => patterns.map((one) => [one, name] as const)),
+    )
   }
 
   async find(address: string, from: string, signal?: AbortSignal): Promise<Suppression | undefined> {
-    const folded = fold(address)
-    if (folded === undefined) return undefined
-    const tenant = this.tenantOf(from)
-    const own = tenant === '' ? undefined : await this.#get(folded, tenant, signal)
-    return own ?? this.#get(folded, '', signal)
+    const name = await this.#nameOf(address)
+    if (name === undefined) return undefined
+    for (const tenant of new Set([this.tenantOf(from), this.streamOf(from), ''])) {
+      const found = await this.#get(name, tenant, signal)
+      if (found) return found
+    }
+    return undefined
   }
 
-  async add(entry: Parameters<Suppressions['add']>[0], signal?: AbortSignal): Promise<Suppression> {
-    const { store, clock } = this.#deps
-    const address = fold(entry.address)
+  async add(entry: Added, signal?: AbortSignal): Promise<Suppression> {
+    const { store, clock, keys } = this.#deps
+    const address = await this.#nameOf(entry.address)
     if (address === undefined) throw new TypeError(`suppression: not an address: ${JSON.stringify(entry.address)}`)
-    const tenant = entry.tenant.toLowerCase()
+    const tenant = this.#tenantFor(entry)
     const known = await this.#get(address, tenant, signal)
     if (known && REASONS.indexOf(known.reason) < REASONS.indexOf(entry.reason)) return known
     const now = clock.now()
-    const asked = entry.until ?? this.#endOf(entry.reason, now)
+    const asked = entry.until ?? this.endOf(entry.reason)
     const until = asked === Number.POSITIVE_INFINITY ? undefined : asked
-    const detail = entry.detail?.replace(/[\s\x00-\x1f\x7f]+/g, ' ').slice(0, DETAIL)
+    // A reply often repeats the address.
+    const detail = keys ? undefined : entry.detail?.replace(/[\s\x00-\x1f\x7f]+/g, ' ').slice(0, DETAIL)
     const added: Suppression = {
       address,
       tenant,
@@ -68,8 +83,8 @@ export class SuppressionList implements Suppressions {
   }
 
   async remove(address: string, tenant: string, signal?: AbortSignal): Promise<boolean> {
-    const folded = fold(address)
-    return folded !== undefined && this.#deps.store.delete(keyOf(folded, tenant.toLowerCase()), signal)
+    const name = await this.#nameOf(address)
+    return name !== undefined && this.#deps.store.delete(keyOf(name, tenant.toLowerCase()), signal)
   }
 
   async *list(tenant: string | undefined, signal?: AbortSignal): AsyncIterable<Suppression> {
@@ -79,6 +94,11 @@ export class SuppressionList implements Suppressions {
       const entry = entryOf(value, key.slice(cut + 1), decodeURIComponent(key.slice(ENTRY.length, cut)))
       if (entry) yield entry
     }
+  }
+
+  /** Whether this may stand for an address: one, or its mark where there are marks. */
+  takes(text: string): boolean {
+    return isName(text, this.#deps.keys)
   }
 
   /** Milliseconds since the epoch. */
@@ -95,37 +115,42 @@ export class SuppressionList implements Suppressions {
     return tenant === 'domain' ? address.domain : address.toString().toLowerCase()
   }
 
+  /** What one unsubscribes from who wants no more of this mail: who leaves the news wants the receipts all the same. */
+  streamOf(from: string): string {
+    const address = parseAddress(from, { smtputf8: true })
+    return address ? (this.#streams.find(address)?.value ?? address.toString().toLowerCase()) : ''
+  }
+
+  /** Milliseconds since the epoch; infinity: never. */
+  endOf(reason: SuppressionReason, kind?: string): number {
+    const { ends, classes } = this.#deps.options
+    const ofClass: Readonly<Record<string, number | 'never' | undefined>> = classes
+    const kept = (kind === undefined ? undefined : ofClass[kind]) ?? ends[reason]
+    return kept === 'never' ? Number.POSITIVE_INFINITY : this.now() + kept
+  }
+
   /** A mailbox could not take mail today; when that was so on enough days, it is suppressed. */
-  async countDay(entry: {
-    readonly address: string
-    readonly tenant: string
-    readonly detail: string | undefined
-  }): Promise<void> {
+  async countDay(entry: Omit<Extract<Added, { readonly from: string }>, 'reason'>): Promise<void> {
     const { store, clock, options } = this.#deps
-    const address = fold(entry.address)
+    const address = await this.#nameOf(entry.address)
     if (address === undefined) return
     const { days, within } = options.mailbox
-    const prefix = `${DAYS}${encodeURIComponent(entry.tenant)}:${address}:`
+    const prefix = `${DAYS}${encodeURIComponent(this.tenantOf(entry.from))}:${address}:`
     await store.set(`${prefix}${Math.floor(clock.now() / DAY)}`, '', within)
     let count = 0
     for await (const _ of store.entries(prefix)) if (++count >= days) break
     if (count >= days) await this.add({ ...entry, reason: 'mailbox' })
   }
 
+  #tenantFor(entry: Added): string {
+    if ('tenant' in entry) return entry.tenant.toLowerCase()
+    return entry.reason === 'unsubscribe' ? this.streamOf(entry.from) : this.tenantOf(entry.from)
+  }
+
   async #get(address: string, tenant: string, signal?: AbortSignal): Promise<Suppression | undefined> {
     const value = await this.#deps.store.get(keyOf(address, tenant), signal)
     return value === undefined ? undefined : entryOf(value, address, tenant)
   }
-
-  #endOf(reason: SuppressionReason, now: number): number | undefined {
-    const kept = this.#deps.options.ends[reason]
-    return kept === 'never' ? undefined : now + kept
-  }
-}
-
-/** An address as it is looked up: most final hosts do not tell letters apart by case, and one that does suffers less from one entry too many. */
-function fold(text: string): string | undefined {
-  return parseAddress(text, { smtputf8: true })?.toString().normalize('NFC').toLowerCase()
 }
 
 function keyOf(address: string, tenant: string): string {

@@ -1,5 +1,5 @@
 /** What an operator may say to `suppression`. */
-import { durationOf } from '@postroad/options/zod'
+import { addressPattern, durationOf, listOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const keep = (usual: string) =>
@@ -9,12 +9,24 @@ const keep = (usual: string) =>
     })
     .prefault(usual)
 
+/** Classes of the bounce table that say something of a recipient. */
+const CLASSES = ['invalid-mailbox', 'invalid-domain', 'inactive-mailbox', 'quota', 'greylist'] as const
+
 /** The options of {@link suppression}. */
 export const options = z.strictObject({
   tenant: z
     .enum(['none', 'domain', 'sender'])
     .default('none')
     .describe('Whose lists there are: one for all, one for each domain of reverse-paths, or one for each reverse-path'),
+  streams: z
+    .record(
+      z.string().regex(/^[a-z0-9-]{1,60}$/, 'not a name of lower-case letters, digits and hyphens'),
+      listOf(addressPattern),
+    )
+    .default({})
+    .describe(
+      'Reverse-paths of mail that one unsubscribes from together, by name; of others, each is a stream by itself',
+    ),
   clients: z
     .enum(['authenticated', 'all'])
     .default('authenticated')
@@ -29,6 +41,23 @@ export const options = z.strictObject({
     })
     .prefault({})
     .describe('When entries end by themselves, by their reason'),
+  classes: z
+    .partialRecord(
+      z.enum(CLASSES, { error: `not a class that says something of a recipient: ${CLASSES.join(', ')}` }),
+      keep('180 d'),
+    )
+    .default({})
+    .describe('When entries end that were made of failures of a class of the bounce table; it goes before `ends`'),
+  hashed: z
+    .boolean()
+    .default(false)
+    .describe('Keep marks (HMAC-SHA-256) in the place of addresses, and no replies: nobody can read the list'),
+  keys: z
+    .string()
+    .optional()
+    .describe(
+      "With `hashed`: file of the key of those marks, the same on all nodes; default: one in the plugin's folder, made when it is needed",
+    ),
   mailbox: z
     .strictObject({
       days: z.int().min(2).max(365).default(5).describe('On so many days'),

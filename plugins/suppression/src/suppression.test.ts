@@ -244,7 +244,7 @@ test('commands: add, list, export, and an import that takes all or nothing and s
   }
 })
 
-test('a delivery is stopped when nobody of its recipients may be written to, and deferred when the store cannot say', async () => {
+test('a delivery is refused for those who may not be written to, and for nobody else; deferred when the store cannot say', async () => {
   const store = memoryStore()
   let isAway = false
   const away: Store = {
@@ -274,11 +274,16 @@ test('a delivery is stopped when nobody of its recipients may be written to, and
     })
   await list?.add({ address: 'a@x.test', tenant: '', reason: 'complaint' })
   await list?.add({ address: 'b@x.test', tenant: '', reason: 'address' })
-  assert.deepEqual((await ask('a'))?.kind, 'reject')
-  assert.deepEqual((await ask('a', 'b'))?.kind, 'reject')
-  assert.equal(await ask('a', 'c'), undefined)
+  const said = async (...to: string[]) =>
+    (await ask(...to))?.map((one) => [one.kind, one.kind === 'reroute' ? undefined : one.for?.join(' ')])
+  assert.deepEqual(await said('a'), [['reject', 'a@x.test']])
+  assert.deepEqual(await said('a', 'c', 'b'), [
+    ['reject', 'a@x.test'],
+    ['reject', 'b@x.test'],
+  ])
+  assert.deepEqual(await said('c'), [])
   isAway = true
-  assert.deepEqual((await ask('a'))?.kind, 'defer')
+  assert.deepEqual(await said('a', 'c'), [['defer', undefined]])
   await server.close()
 })
 
@@ -287,4 +292,72 @@ test('an address that is none is a mistake of the caller, and found by nobody', 
   await assert.rejects(list.add({ address: 'nobody', tenant: '', reason: 'manual' }), /not an address: "nobody"/)
   assert.equal(await list.find('nobody', ''), undefined)
   assert.equal(await list.remove('nobody', ''), false)
+})
+
+test('who unsubscribes does so from a stream: of all mail of its senders, and of no other mail', async () => {
+  const streams = { news: ['news@shop.test', '*@news.shop.test'] }
+  for (const tenant of ['none', 'domain', 'sender'] as const)
+    await on({ tenant, streams }, async ({ list, rcpt, hear }) => {
+      await list.add({ address: 'a@x.test', from: 'news@shop.test', reason: 'unsubscribe' })
+      await hear({ kind: 'complaint', recipient: 'b@x.test', detail: 'opt-out', from: 'weekly@news.shop.test' })
+      for (const to of ['a@x.test', 'b@x.test']) {
+        assert.match(await rcpt(to), /^550 5\.7\.1 .* unsubscribed/)
+        assert.match(await rcpt(to, 'weekly@news.shop.test'), /^550 /)
+        assert.match(await rcpt(to, 'receipts@shop.test'), /^250 /)
+      }
+      // Of a sender that is in no stream, that sender alone.
+      await list.add({ address: 'c@x.test', from: 'tips@shop.test', reason: 'unsubscribe' })
+      assert.match(await rcpt('c@x.test', 'TIPS@shop.test'), /^550 /)
+      assert.match(await rcpt('c@x.test'), /^250 /)
+      const left: string[] = []
+      for await (const { address } of list.list('news')) left.push(address)
+      assert.deepEqual(left, ['a@x.test', 'b@x.test'])
+    })
+})
+
+test('an entry ends as the class of its failure says, else as its reason says', async () => {
+  await on({ classes: { 'invalid-domain': '7 d', 'inactive-mailbox': 'never' } }, async ({ hear, clock, rcpt }) => {
+    const failed = { kind: 'failed', fault: 'address' } as const
+    await hear(
+      { ...failed, recipient: 'a@x.test', class: 'invalid-domain' },
+      { ...failed, recipient: 'b@x.test', class: 'invalid-mailbox' },
+      { ...failed, recipient: 'c@x.test', class: 'inactive-mailbox' },
+    )
+    const codes = async () => (await Promise.all(['a', 'b', 'c'].map((one) => rcpt(`${one}@x.test`)))).map((one) => one.slice(0, 3)) // biome-ignore format: short
+    assert.deepEqual(await codes(), ['550', '550', '550'])
+    await clock.advance(8 * DAY)
+    assert.deepEqual(await codes(), ['250', '550', '550'])
+    await clock.advance(180 * DAY)
+    assert.deepEqual(await codes(), ['250', '250', '550'])
+  })
+  assert.match(schema.safeParse({ classes: { quoat: '7 d' } }).error?.message ?? '', /quoat/)
+})
+
+test('hashed: no address and no reply stands in the store, and all is found, removed, exported and imported all the same', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-suppression-'))
+  const keys = join(folder, 'keys')
+  await writeFile(keys, `k1 ${Buffer.alloc(32, 5).toString('base64url')}\n`, { mode: 0o600 })
+  try {
+    await on({ hashed: true, keys }, async ({ hear, rcpt, run, list }) => {
+      const reply = { code: 550, status: '5.1.1', text: '<dead@x.test> unknown' }
+      await hear({ fault: 'address', recipient: 'dead@x.test', reply })
+      await hear(...[1, 2].map(() => ({ fault: 'mailbox' as const, recipient: 'full@x.test', reply })))
+      assert.match(await rcpt('DEAD@x.test'), /^550 5\.1\.1/)
+      const { said } = await run('export')
+      assert.equal(said.length, 1)
+      assert.match(said[0] ?? '', /^#[\w-]{27}\taddress\t/)
+      assert.doesNotMatch(JSON.stringify([said, (await run('list')).rows]), /dead|x\.test/)
+      const file = join(folder, 'list.tsv')
+      await writeFile(file, `${said.join('\n')}\n# a comment\n`)
+      assert.deepEqual((await run('remove', 'dead@x.test')).rows[0]?.['removed'], true)
+      assert.match(await rcpt('dead@x.test'), /^250 /)
+      assert.equal((await run('import', file)).rows[0]?.['imported'], 1)
+      assert.match(await rcpt('dead@x.test'), /^550 /)
+      assert.match((await list.find('dead@x.test', ''))?.address ?? '', /^#/)
+    })
+    // Where addresses are kept, a mark is none.
+    await on({}, async ({ run }) => assert.equal((await run('add', `#${'A'.repeat(27)}`)).code, 65))
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })

@@ -1,7 +1,9 @@
 /** Does not write to who is not there, or does not want it: learns it from bounces and complaints, and says no before mail is taken, and before it leaves. */
+import { TokenKeys } from '@postroad/options'
 import {
   Clock,
   type CommandOpinion,
+  type DeliveryOpinion,
   type DeliveryResultContext,
   defer,
   definePlugin,
@@ -35,26 +37,30 @@ export const suppression = definePlugin({
   options,
   needs: { store: Store, clock: Clock },
   provides: { suppressions: Suppressions },
-  setup({ options, store, clock, log }) {
-    const list = new SuppressionList({ options, store, clock })
+  setup({ options, store, clock, log, resolve, folder }) {
+    const { hashed, keys: file } = options
+    const keys = new TokenKeys(async () => (file === undefined ? `${await folder()}/keys` : resolve(file)))
+    const list = new SuppressionList({ options, store, clock, keys: hashed ? keys : undefined })
     /** What a failure says of a recipient. Policy, and the way between, say nothing of it. */
     const learn = async (
-      failure: Pick<Feedback, 'fault'> & { readonly detail: string | undefined },
+      failure: Pick<Feedback, 'fault' | 'class'> & { readonly detail: string | undefined },
       about: { readonly recipient: string; readonly from: string },
     ): Promise<void> => {
-      const entry = { address: about.recipient, tenant: list.tenantOf(about.from), detail: failure.detail }
-      if (failure.fault === 'address') await list.add({ ...entry, reason: 'address' })
-      else if (failure.fault === 'mailbox') await list.countDay(entry)
+      const { fault, class: kind, detail } = failure
+      if (fault !== 'address' && fault !== 'mailbox') return
+      const entry = { address: about.recipient, from: about.from, detail, until: list.endOf(fault, kind) }
+      if (fault === 'address') await list.add({ ...entry, reason: fault })
+      else await list.countDay(entry)
     }
     const hear = async (said: Feedback): Promise<void> => {
       const { kind, recipient, from, reply, detail } = said
       // What cannot be laid to mail of ours may be anybody's invention.
       if (recipient === undefined || from === undefined) return
-      if (kind === 'failed') await learn({ fault: said.fault, detail: reply && textOf(reply) }, { recipient, from })
+      if (kind === 'failed') await learn({ ...said, detail: reply && textOf(reply) }, { recipient, from })
       if (kind === 'complaint')
         await list.add({
           address: recipient,
-          tenant: list.tenantOf(from),
+          from,
           reason: detail?.startsWith('opt-out') ? 'unsubscribe' : 'complaint',
           detail,
         })
@@ -85,18 +91,17 @@ export const suppression = definePlugin({
       },
       async delivery({ recipients, envelope, signal }) {
         const from = envelope.from?.toString() ?? ''
-        let found: Suppression | undefined
+        const refused: DeliveryOpinion[] = []
         for (const { address } of recipients) {
-          found = await list.find(address.toString(), from, signal)
-          // One transaction is for all of them: where somebody may be written to, it is made.
-          if (!found) return undefined
+          const found = await list.find(address.toString(), from, signal)
+          if (found) refused.push({ ...refusal(found), for: [address] })
         }
-        return found && refusal(found)
+        return refused
       },
-      async bounced({ recipients, envelope, reply, host }: DeliveryResultContext) {
+      async bounced({ recipients, envelope, reply, host, class: kind }: DeliveryResultContext) {
         // Nobody but the next hop knows; what we have said ourselves, of this list for one, teaches nothing.
         if (host === undefined || !envelope.from) return
-        const failure = { fault: faultOf(reply), detail: textOf(reply) }
+        const failure = { fault: faultOf(reply), class: kind, detail: textOf(reply) }
         for (const { address } of recipients)
           await learn(failure, { recipient: address.toString(), from: envelope.from.toString() })
       },

@@ -88,7 +88,7 @@ export const OK: Reply = { code: 250, status: '2.0.0', text: 'OK' }
 /** Makes an engine; `answer` plays all next hops. */
 export function makeBench(
   answer: Answer,
-  options: Partial<EngineOptions> & { readonly opinion?: DeliveryOpinion } = {},
+  options: Partial<EngineOptions> & { readonly opinion?: DeliveryOpinion | readonly DeliveryOpinion[] } = {},
 ): Bench {
   const time = new FakeTime()
   const store = options.store ?? memoryStore()
@@ -105,7 +105,7 @@ export function makeBench(
   const hooks: DeliveryHooks = {
     asks: options.opinion !== undefined,
     tls: () => undefined,
-    ask: async () => options.opinion,
+    ask: async () => (options.opinion === undefined ? [] : [options.opinion].flat()),
     tell: (name, { recipients, reply }) =>
       void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),
     route: async () => undefined,

@@ -3,9 +3,9 @@ import type { TlsAnswer, TlsQuestion } from '@postroad/mail'
 import type { DeliveryContext, DeliveryHooks, DeliveryResultContext } from '@postroad/plugin'
 import type { AnyHandler } from '../plan/handler.ts'
 import type { Waves } from '../plan/hook-table.ts'
-import { ask } from '../run/ask.ts'
+import { askDelivery } from '../run/ask-delivery.ts'
 import { HookCall } from '../run/call.ts'
-import { deliveryOpinions, tlsAnswer } from '../run/check.ts'
+import { tlsAnswer } from '../run/check.ts'
 import { type FirstAnswer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
@@ -24,14 +24,14 @@ export function createDeliveryHooks(
     },
     async ask(context) {
       const scope = current()
-      if (!scope?.table.delivery) return undefined
+      if (!scope?.table.delivery) return []
       // `as`: the host's part of the context is given by the run itself.
       const call = new HookCall(
         'delivery',
         { scope, lifetime: scope.lifetime },
         { delivery: context as DeliveryContext },
       )
-      return (await ask(scope.table.delivery, call, deliveryOpinions))?.opinion
+      return askDelivery(scope.table.delivery, call)
     },
     tls(question) {
       const scope = current()

@@ -13,6 +13,8 @@ import {
   type DeliveryContext,
   type DeliveryFacts,
   type DeliveryHooks,
+  type DeliveryOpinion,
+  defer,
   errorOf,
   type Refusal,
   type Route,
@@ -46,6 +48,8 @@ export interface AttemptResult {
   readonly relays: boolean
   /** For a recipient that goes several ways: the outcome of each way, of this attempt and of earlier ones. */
   readonly ended?: readonly EndedWay[]
+  /** Where hooks have refused some of the recipients: the outcomes of the others, which say something of the destination. */
+  readonly tried?: readonly (Outcome | undefined)[]
   /** `carried`: a transport tried. `decided`: a hook, or the lack of a transport. `skipped`: the site is closed; not counted as an attempt. `withdrawn`: it is given back as it was. */
   readonly how: 'carried' | 'decided' | 'skipped' | 'withdrawn'
 }
@@ -55,23 +59,66 @@ const NO_TRANSPORT: Reply = { code: 451, status: '4.3.5', text: 'No transport ca
 const BROKEN: Reply = { code: 451, status: '4.3.0', text: 'The attempt failed' }
 const UNTRIED: Reply = { code: 451, status: '4.3.2', text: 'Not all ways could be tried' }
 const SILENT: Reply = { code: 451, status: '4.3.0', text: 'The transport said nothing about this recipient' }
-const UNREADABLE: Reply = { code: 451, status: '4.3.0', text: 'The attempt could not be asked about' }
+const UNASKED = defer('The attempt could not be asked about', { status: '4.3.0', code: 451 })
 
 /** Makes an attempt. Never rejects: what goes wrong is a deferral. */
 export async function attempt(input: AttemptInput): Promise<AttemptResult> {
   const { delivery, lease } = input
   const recipients = delivery.recipients.filter((_, at) => isPending(lease.state.recipients[at]))
   if (input.closed) return same(input, 'skipped', { kind: 'deferred', reply: input.closed })
-  const opinion = input.hooks.asks ? await ask(input, recipients) : undefined
+  const opinions = input.hooks.asks ? await ask(input, recipients) : []
+  const opinion = opinions.find((one) => one.kind === 'reroute' || one.for === undefined)
   if (opinion?.kind === 'defer' || opinion?.kind === 'reject')
     return same(input, 'decided', {
       kind: opinion.kind === 'defer' ? 'deferred' : 'failed',
       reply: { code: opinion.code, status: opinion.status, text: opinion.text },
     })
+  const refused = opinions.length === 0 ? NOBODY : refusedOf(opinions, recipients)
+  const rest = refused.size === 0 ? recipients : recipients.filter((one) => !refused.has(one))
+  if (rest.length === 0)
+    return { outcomes: inOrder(input, together(recipients, refused, [])), relays: true, how: 'decided' }
   const route = opinion?.kind === 'reroute' ? opinion.route : delivery.route
   if (route.via === UNROUTED) return byRoutes(input, recipients)
-  const result = await carry(input, route, recipients)
-  return result.how === 'withdrawn' ? result : { ...result, outcomes: inOrder(input, result.outcomes) }
+  const result = await carry(input, route, rest)
+  if (result.how === 'withdrawn') return result
+  if (refused.size === 0) return { ...result, outcomes: inOrder(input, result.outcomes) }
+  return {
+    ...result,
+    tried: result.outcomes,
+    outcomes: inOrder(input, together(recipients, refused, result.outcomes)),
+  }
+}
+
+const NOBODY: ReadonlyMap<Recipient, Outcome> = new Map()
+
+/** Whom hooks have refused while others go on, and what is said of each: of several opinions the first that is for good. */
+function refusedOf(
+  opinions: readonly DeliveryOpinion[],
+  recipients: readonly Recipient[],
+): ReadonlyMap<Recipient, Outcome> {
+  const refused = new Map<Recipient, Outcome>()
+  for (const opinion of opinions) {
+    if (opinion.kind === 'reroute' || opinion.for === undefined) continue
+    const meant = new Set(opinion.for.map(String))
+    for (const recipient of recipients) {
+      if (!meant.has(recipient.address.toString())) continue
+      const known = refused.get(recipient)
+      if (known?.kind === 'failed' || (known && opinion.kind === 'defer')) continue
+      const kind = opinion.kind === 'defer' ? 'deferred' : 'failed'
+      refused.set(recipient, { recipient, kind, reply: replyOf(opinion) })
+    }
+  }
+  return refused
+}
+
+/** In the order of the recipients: what hooks have said, and what the transport has said of the others. */
+function together(
+  recipients: readonly Recipient[],
+  refused: ReadonlyMap<Recipient, Outcome>,
+  tried: AttemptResult['outcomes'],
+): AttemptResult['outcomes'] {
+  let at = 0
+  return recipients.map((one) => refused.get(one) ?? tried[at++])
 }
 
 /** Asks for the recipient's routes and delivers along each of them. The recipient's outcome is the worst of theirs. */
@@ -168,13 +215,13 @@ function byMailbox(recipients: readonly Recipient[]): readonly Recipient[] {
   for (const recipient of recipients) {
     const key = mailboxKey(recipient.address)
     const known = mailboxes.get(key)
-    mailboxes.set(key, known ? together(known, recipient) : recipient)
+    mailboxes.set(key, known ? notifyingBoth(known, recipient) : recipient)
   }
   return mailboxes.size === recipients.length ? recipients : [...mailboxes.values()]
 }
 
 /** The next hop is asked for whatever one of them wants to hear, RFC 3461 §4.1: NEVER stands alone, and absent means failure and delay. */
-function together(known: Recipient, { parameters: { notify } }: Recipient): Recipient {
+function notifyingBoth(known: Recipient, { parameters: { notify } }: Recipient): Recipient {
   const wanted = new Set([...(known.parameters.notify ?? ON_FAILURE), ...(notify ?? ON_FAILURE)])
   if (wanted.size > 1) wanted.delete('NEVER')
   return { ...known, parameters: { ...known.parameters, notify: [...wanted] } }
@@ -218,13 +265,13 @@ export function contextOf(
   }
 }
 
-async function ask(input: AttemptInput, recipients: readonly Recipient[]) {
+async function ask(input: AttemptInput, recipients: readonly Recipient[]): Promise<readonly DeliveryOpinion[]> {
   try {
     return await input.hooks.ask(contextOf(input.lease, input.delivery, recipients))
   } catch (error) {
     // A failing policy must not let mail pass that it would have stopped.
     input.onError(error)
-    return { kind: 'defer', ...UNREADABLE, status: UNREADABLE.status } as const
+    return [UNASKED]
   }
 }
 

@@ -376,8 +376,8 @@ export class QueueEngine {
   }
 }
 
-function leave(site: Site<EngineJob>, { how, outcomes }: AttemptResult, elapsed: number): void {
-  if (how === 'carried') site.ended(commonFailure(outcomes), elapsed)
+function leave(site: Site<EngineJob>, { how, outcomes, tried }: AttemptResult, elapsed: number): void {
+  if (how === 'carried') site.ended(commonFailure(tried ?? outcomes), elapsed)
   else site.skipped()
 }
 
