@@ -10,8 +10,8 @@
  *
  * `watchFile` (watched-file.ts) reads a list from a file, and again when it has changed; a table is made of its lines.
  *
- * `TokenKeys` (token-keys.ts) are the secrets of a plugin, in a file that it makes itself; `sealToken` (sealed-token.ts) makes of them tokens in which nothing
- * can be read.
+ * `TokenKeys` (token-keys.ts) are the secrets of a plugin, in a file that it makes itself; they make tokens in which nothing can be read
+ * (sealed-token.ts).
  *
  * What is asked with foreign text (a client's address, a recipient's domain) is a look-up in a table or linear in the text: neither an
  * operator's list nor a client can make it slow. A pattern that is none throws a `TypeError` where it is added, never later.
@@ -24,9 +24,9 @@ export { type AddressParts, AddressTable } from './address-table.ts'
 export { DomainTable, domainName, domains, domainTest, isDomainPattern } from './domain-table.ts'
 export { glob } from './glob.ts'
 export { isNetwork, NetworkTable, networkOf, networks, PRIVATE_NETWORKS } from './network.ts'
-export { openToken, sealToken } from './sealed-token.ts'
 export { isServer, parseServer } from './server.ts'
 export { suggestion } from './suggestion.ts'
-export { type TokenKey, TokenKeys } from './token-keys.ts'
+export type { TokenKey } from './token-key.ts'
+export { TokenKeys } from './token-keys.ts'
 export { type Limit, parseDuration, parseLimit } from './unit.ts'
 export { parseLines, type WatchedFile, watchFile } from './watched-file.ts'

@@ -7,7 +7,7 @@
  * octets as its beginning: the construction of RFC 5297 (SIV), which needs no number that must not come twice. The same fields make the same token.
  */
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
-import type { TokenKey } from './token-keys.ts'
+import type { TokenKey } from './token-key.ts'
 
 /** Octets of the mark. */
 const MARK = 16

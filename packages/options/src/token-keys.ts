@@ -1,12 +1,8 @@
 /** Secrets that a plugin signs with what strangers will show it again (links, addresses): a file of one a line, `NAME KEY`, in which the first one signs and all are believed. */
 import { randomBytes } from 'node:crypto'
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
-
-/** A secret, and what is signed with it calls it. */
-export interface TokenKey {
-  readonly name: string
-  readonly secret: Buffer
-}
+import { openToken, sealToken } from './sealed-token.ts'
+import type { TokenKey } from './token-key.ts'
 
 /** Octets of a secret. */
 const OCTETS = 32
@@ -43,6 +39,25 @@ export class TokenKeys {
     const keys = parseKeys(await readFile(file, 'utf8'), file)
     this.#known = { version: (await versionOf(file)) ?? '', keys, lookedAt: now }
     return keys
+  }
+
+  /**
+   * The fields as a token in which nobody can read them, for strangers who will bring it back: letters, digits, `-`, `_` and one dot. The same fields
+   * make the same token.
+   *
+   * @param purpose what it is for: a token of one purpose is none of another
+   * @throws {Error} as `all` does
+   * @throws {TypeError} when a field has a NUL in it
+   */
+  async seal(fields: readonly string[], purpose: string): Promise<string> {
+    const [key] = await this.all()
+    if (!key) throw new Error('there is no key')
+    return sealToken(fields, purpose, key)
+  }
+
+  /** The fields of a token that was made with one of the keys for this purpose; undefined of any other text. Rejects as `all` does. */
+  async open(text: string, purpose: string): Promise<readonly string[] | undefined> {
+    return openToken(text, purpose, await this.all())
   }
 
   /** A new one signs from now on; what the others have signed stays good. Resolves to its name. */

@@ -1,8 +1,19 @@
 /** Knows bounces of one's own mail by the address they come to, refuses forged ones, and reads what the others say. */
 import { parseAddress } from '@postroad/mail'
 import { AddressTable, TokenKeys } from '@postroad/options'
-import { type Address, Clock, defineFact, definePlugin, feedback, rewrite, Store } from '@postroad/plugin'
+import {
+  type Address,
+  Clock,
+  defineFact,
+  definePlugin,
+  feedback,
+  type Message,
+  type RewriteContext,
+  rewrite,
+  Store,
+} from '@postroad/plugin'
 import { bounceCommands } from './command.ts'
+import { withLoopFields } from './loop.ts'
 import { options } from './options.ts'
 import { Receiving } from './receiving.ts'
 import { Sending } from './sending.ts'
@@ -45,6 +56,18 @@ export const bounces = definePlugin({
     const unread = parseAddress(options.unread ?? `postmaster@${parseAddress(options.address)?.domain}`, {
       smtputf8: true,
     })
+    const { cfbl, feedbackId, unauthenticated } = options
+    const withFields = async ({ envelope, session, message }: RewriteContext): Promise<Message | undefined> => {
+      const { from, recipients, id } = envelope
+      if ((cfbl ?? feedbackId) === undefined || from === undefined || senders.find(from) === undefined) return undefined
+      if (session.identity === undefined && !unauthenticated) return undefined
+      const to = recipients.map(({ address }) => address.toString())
+      return withLoopFields(
+        message,
+        { transaction: id, from: from.toString(), recipients: to },
+        { cfbl, feedbackId, keys },
+      )
+    }
     return {
       rcpt: {
         before: ['recipients', 'greylist'],
@@ -82,10 +105,10 @@ export const bounces = definePlugin({
       rewrite: {
         changes: 'envelope',
         after: [forwarded],
-        handler({ find }) {
-          const onwards = find(forwarded) ?? []
+        handler(context) {
+          const onwards = context.find(forwarded) ?? []
           return onwards.length === 0
-            ? undefined
+            ? withFields(context)
             : rewrite({ remove: onwards.map(({ from }) => from), add: onwards.map(({ to }) => to) })
         },
       },

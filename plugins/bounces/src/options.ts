@@ -41,6 +41,22 @@ export const options = z
     complaints: listOf(mailbox)
       .prefault([])
       .describe('Addresses that feedback loops send complaints to; who may be believed shows the token within'),
+    cfbl: mailbox
+      .optional()
+      .describe(
+        'Where mail of `senders` says that complaints go (RFC 9477), which is then one of `complaints`: an address in the domain of its From field, or one above it; default: mail says nothing',
+      ),
+    feedbackId: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{5,15}$/, 'not 5 to 15 letters, digits and hyphens')
+      .optional()
+      .describe('Names the sender in a field Feedback-ID, by which Gmail counts complaints; default: no such field'),
+    unauthenticated: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Put these two into mail of clients that did not prove who they are, too: only where nobody else can connect',
+      ),
     unread: mailbox
       .optional()
       .describe(

@@ -11,6 +11,7 @@ import {
   type Store,
 } from '@postroad/plugin'
 import { layTo } from './lay.ts'
+import { sentByField } from './loop.ts'
 import type { BouncesOptions } from './options.ts'
 import { readReport } from './report/read.ts'
 import type { MailReport } from './report/report.ts'
@@ -39,7 +40,10 @@ export class Receiving {
 
   constructor(deps: ReceivingDeps) {
     this.#deps = deps
-    this.#complaints = deps.options.complaints.flatMap((text) => parseAddress(text, { smtputf8: true }) ?? [])
+    const { complaints, cfbl } = deps.options
+    this.#complaints = [...complaints, cfbl ?? []]
+      .flat()
+      .flatMap((text) => parseAddress(text, { smtputf8: true }) ?? [])
   }
 
   /** Writes down since when mail is marked, if nobody has; resolves to that time. */
@@ -87,7 +91,7 @@ export class Receiving {
       const sent = await this.#sentWith(token, signal)
       if (sent) return sent
     }
-    return undefined
+    return report.returned === undefined ? undefined : sentByField(report.returned, this.#deps.keys)
   }
 
   async #sentWith(token: string | undefined, signal: AbortSignal): Promise<SentMessage | undefined> {

@@ -2,7 +2,14 @@
  * What is counted, and under which names. Every label is a word of the operator's or of the protocol's: who connects, writes or
  * is written to must not decide how many series there are.
  */
-import type { AcceptedContext, DeliveryResultContext, JudgedContext, RefusedContext, Session } from '@postroad/plugin'
+import {
+  type AcceptedContext,
+  type DeliveryResultContext,
+  feedback,
+  type JudgedContext,
+  type RefusedContext,
+  type Session,
+} from '@postroad/plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { labelsOf, type OutboundTlsSeen } from './outbound-tls.ts'
 import type { ConnectionSeen, HttpRequestSeen } from './requests.ts'
@@ -85,6 +92,14 @@ export class Meter {
     'Recipients of mail with the null reverse-path that were given up: nobody could be told',
     ['via'],
   )
+  readonly #sent = this.#counter('sent_total', 'Recipients that mail was delivered to, by the domain of its sender', [
+    'sender',
+  ])
+  readonly #feedback = this.#counter(
+    'feedback_total',
+    'What reports say of mail that was sent, by the domain of its sender: one for each recipient',
+    ['sender', 'kind', 'fault'],
+  )
   readonly #delay = this.#histogram('delivery_seconds', 'From 250 until the next hop had it', {
     labelNames: ['via'],
     buckets: DELIVERY_BUCKETS,
@@ -149,7 +164,10 @@ export class Meter {
     if (path !== undefined) this.#answering.observe({ listener, route: path }, took / 1000)
   }
 
-  accepted({ session: { listener }, envelope, message }: AcceptedContext): void {
+  accepted({ session: { listener }, envelope, message, find }: AcceptedContext): void {
+    // Whose mail it was is known by a token: strangers make no series.
+    for (const { kind, fault = '', from } of find(feedback) ?? [])
+      if (from !== undefined) this.#feedback.inc({ sender: from.slice(from.lastIndexOf('@') + 1), kind, fault })
     this.#accepted.inc({ listener })
     this.#recipients.inc({ listener }, envelope.recipients.length)
     this.#size.observe({ listener }, message.size)
@@ -174,6 +192,11 @@ export class Meter {
     const age = (): number => Math.max(0, context.now() - queuedAt) / 1000
     if (outcome === 'delivered') this.#delay.observe({ via: route.via }, age())
     if (outcome === 'deferred') this.#age.observe({ via: route.via }, age())
+  }
+
+  /** Mail of a sender of the operator's own was delivered. */
+  sent({ envelope: { from }, recipients }: DeliveryResultContext): void {
+    if (from) this.#sent.inc({ sender: from.domain }, recipients.length)
   }
 
   /** What came of TLS with a next hop. */

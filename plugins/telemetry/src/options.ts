@@ -1,4 +1,5 @@
 /** What an operator may say to `telemetry`. */
+import { addressPattern, listOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 /** The options of {@link telemetry}. */
@@ -22,6 +23,11 @@ export const options = z.strictObject({
     ])
     .prefault({})
     .describe('Serves the numbers for Prometheus; `false`: does not'),
+  senders: listOf(addressPattern)
+    .prefault([])
+    .describe(
+      'Reverse-paths whose delivered mail is counted by their domain, beside the complaints about it: a series a domain, so name your own',
+    ),
   traces: z
     .boolean()
     .default(false)

@@ -1,4 +1,5 @@
 /** Tells what the server does: numbers for Prometheus, spans for OpenTelemetry. */
+import { AddressTable } from '@postroad/options'
 import { Dns, definePlugin, desk, MetricsDesk } from '@postroad/plugin'
 import { options as schema } from './options.ts'
 import { watchRuns } from './runs.ts'
@@ -16,9 +17,10 @@ export const telemetry = definePlugin({
   name: NAME,
   options: schema,
   needs: { dns: Dns },
-  setup: async ({ options: { prometheus, traces: wantsTraces }, dns, folder, log, rehearsal }) => {
+  setup: async ({ options: { prometheus, senders: own, traces: wantsTraces }, dns, folder, log, rehearsal }) => {
     // Only who wants spans needs the package.
     const traces = wantsTraces ? new Traces(await import('@opentelemetry/api')) : undefined
+    const senders = new AddressTable(own.map((pattern) => [pattern, true]))
     let shared: SharedExporter | undefined
     let runs: { stop(): void } | undefined
     const meter = () => shared?.exporter.meter
@@ -66,7 +68,11 @@ export const telemetry = definePlugin({
         meter()?.closed(context)
         traces?.closed(context)
       },
-      delivered: (context) => meter()?.attempted('delivered', context),
+      delivered(context) {
+        meter()?.attempted('delivered', context)
+        const { from } = context.envelope
+        if (from && senders.find(from)) meter()?.sent(context)
+      },
       deferred: (context) => meter()?.attempted('deferred', context),
       bounced: (context) => meter()?.attempted('bounced', context),
     }

@@ -30,12 +30,19 @@ const DEFAULT_LOOSE_HEADERS = [
   'Resent-Cc',
   'List-Id',
   'List-Help',
-  'List-Unsubscribe',
-  'List-Unsubscribe-Post',
   'List-Subscribe',
   'List-Post',
   'List-Owner',
   'List-Archive',
+]
+
+/** Of these a second one would be another answer to the same question; who sends on adds one only where there is none. RFC 8058 §4, RFC 9477 §3.1. */
+const DEFAULT_GUARDED_HEADERS = [
+  'List-Unsubscribe',
+  'List-Unsubscribe-Post',
+  'CFBL-Address',
+  'CFBL-Feedback-ID',
+  'Feedback-ID',
 ]
 
 const name = z.string().regex(/^[\x21-\x39\x3b-\x7e]+$/, 'not the name of a header field')
@@ -71,6 +78,10 @@ export const signOptions = z.strictObject({
     .array(name)
     .default(DEFAULT_LOOSE_HEADERS)
     .describe('Fields to sign where they are, which others may add.'),
+  guardedHeaders: z
+    .array(name)
+    .default(DEFAULT_GUARDED_HEADERS)
+    .describe('Fields to sign where they are, and then to protect from being added; where there is none, others may.'),
   expire: z.number().positive().optional().describe('Seconds a signature is good for, x=. Default: for ever.'),
   unauthenticated: z
     .boolean()

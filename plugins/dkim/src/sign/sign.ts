@@ -51,9 +51,9 @@ export async function signMessage(
   const signable = { fields: signedFields(message.headers), bodyHash: body.digest().toString('base64') }
   const time = Math.floor(now / 1000)
   const expires = options.expire === undefined ? undefined : time + Math.ceil(options.expire)
-  const { headers, looseHeaders } = options
+  const { headers, looseHeaders, guardedHeaders } = options
   const values = await Promise.all(
-    keys.map((key) => makeSignature(key, signable, { headers, looseHeaders, time, expires })),
+    keys.map((key) => makeSignature(key, signable, { headers, looseHeaders, guardedHeaders, time, expires })),
   )
   return values.reduceRight((signed, value) => signed.withHeader('DKIM-Signature', value), message)
 }

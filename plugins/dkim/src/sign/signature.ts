@@ -21,6 +21,8 @@ export interface SignatureOptions {
   readonly headers: readonly string[]
   /** Signed as often as they are there. */
   readonly looseHeaders: readonly string[]
+  /** Signed once more often than they are there, where they are. */
+  readonly guardedHeaders?: readonly string[]
   /** Seconds since the epoch, `t=`. */
   readonly time: number
   /** Seconds since the epoch, `x=`. */
@@ -59,10 +61,11 @@ export async function makeSignature(key: SigningKey, signable: Signable, options
 /** RFC 6376 §5.4.2: several fields of one name are taken from the bottom up. */
 function selectFields(
   fields: Signable['fields'],
-  { headers, looseHeaders }: SignatureOptions,
+  { headers, looseHeaders, guardedHeaders = [] }: SignatureOptions,
 ): { names: string[]; canonical: string } {
   const strict = new Set(['from', ...headers.map((name) => name.toLowerCase())])
-  const wanted = new Set([...strict, ...looseHeaders.map((name) => name.toLowerCase())])
+  const guarded = new Set(guardedHeaders.map((name) => name.toLowerCase()))
+  const wanted = new Set([...strict, ...guarded, ...looseHeaders.map((name) => name.toLowerCase())])
   const names: string[] = []
   let canonical = ''
   for (const name of wanted) {
@@ -71,7 +74,7 @@ function selectFields(
       names.push(name)
       canonical += `${relax(field.line.toString('latin1'))}\r\n`
     }
-    if (strict.has(name)) names.push(name)
+    if (strict.has(name) || (guarded.has(name) && present.length > 0)) names.push(name)
   }
   return { names, canonical }
 }

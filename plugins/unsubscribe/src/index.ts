@@ -1,0 +1,2 @@
+/** One-click unsubscription. */
+export { unsubscribe } from './unsubscribe.ts'
