@@ -26,6 +26,7 @@ export interface ListReading {
   takes(text: string): boolean
 }
 
+/** All lines are read; what is wrong is told with its line. */
 export function parseList(
   text: string,
   reading: ListReading,
