@@ -54,7 +54,7 @@ export async function measure(
 ): Promise<Figures[]> {
   if (scenario.isMicro) return measureMicro(scenario, targets, options)
   await using _besides = await scenario.besides?.()
-  const sink = await ServerProcess.start('floor', 0)
+  const sink = await ServerProcess.start(scenario.sink ?? 'floor', 0)
   const servers: ServerProcess[] = []
   try {
     for (const name of targets) {

@@ -5,6 +5,7 @@ import { filteredData, startZone } from './filters.ts'
 import { HARAKA_SCENARIOS } from './haraka/scenario.ts'
 import { htmlMessage } from './html-message.ts'
 import { MICRO_SCENARIOS } from './micro-scenario.ts'
+import { QUEUE_SCENARIOS } from './queue-scenario.ts'
 import { signedData, startScanners } from './scanners.ts'
 
 /** One shape of load, and who meets it. */
@@ -30,6 +31,8 @@ export interface Scenario {
   readonly starttls?: boolean
   /** The targets answer first and deliver to the sink later: a round lasts until the sink has everything. */
   readonly forwards?: boolean
+  /** Name of the file in `targets/` that is the next hop. Default: `floor`, which does not offer CHUNKING. */
+  readonly sink?: string
   /** Measures the memory of sessions that do nothing instead. */
   readonly idle?: boolean
   /** How long a message waits for its reply is what is measured. */
@@ -53,8 +56,6 @@ export interface Scenario {
 const SMALL = 4_096
 const LARGE = 10 * 1024 * 1024
 const DISCARDING = ['floor', 'smtp-server', 'wire', 'postroad', 'postroad-plugins']
-
-const QUEUEING = ['postfix', 'haraka', 'smtp-server-queue', 'postroad-queue']
 
 /** Of what is measured beside the checks of a mail exchanger. */
 const BESIDE_CHECKS = { sessions: 20, octets: SMALL, messages: 4_000, warmUp: 5_000, isLong: true } as const
@@ -275,105 +276,7 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUp: 5_000,
     starttls: true,
   },
-  {
-    name: 'proxy',
-    title: '20 sessions, 4 KB, passed on to a sink before 250',
-    targets: ['smtp-server-nodemailer', 'postroad-proxy'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 5_000,
-  },
-  {
-    name: 'queue',
-    title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
-    targets: QUEUEING,
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 5_000,
-    forwards: true,
-  },
-  {
-    name: 'queue-trust',
-    title:
-      '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink by MX: without and with DANE and MTA-STS',
-    targets: ['postroad-queue-mx', 'postroad-queue-trust'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 5_000,
-    forwards: true,
-    isLong: true,
-  },
-  {
-    name: 'redis-queue',
-    title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink: embedded, and in Redis',
-    targets: ['postroad-queue', 'postroad-redis-queue'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 5_000,
-    forwards: true,
-    isLong: true,
-  },
-  {
-    name: 'queue-200',
-    title: '200 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
-    targets: QUEUEING,
-    sessions: 200,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 5_000,
-    forwards: true,
-    isLong: true,
-  },
-  {
-    name: 'queue-one',
-    title: '20 sessions, one message a connection, 4 KB, on stable storage before 250, then delivered to a sink',
-    targets: QUEUEING,
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 5_000,
-    single: true,
-    forwards: true,
-    isLong: true,
-  },
-  {
-    name: 'queue-one-200',
-    title: '200 sessions, one message a connection, 4 KB, on stable storage before 250, then delivered to a sink',
-    targets: QUEUEING,
-    sessions: 200,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 5_000,
-    single: true,
-    forwards: true,
-    isLong: true,
-  },
-  {
-    name: 'backlog',
-    title: '20 sessions, 4 KB, queued and delivered beside 100,000 deferred messages',
-    targets: ['postroad-queue', 'postroad-queue-backlog'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 10_000,
-    warmUp: 10_000,
-    forwards: true,
-    isLong: true,
-  },
-  {
-    name: 'queue-large',
-    title: '10 sessions, 10 MB, on stable storage before 250, then delivered to a sink',
-    targets: QUEUEING,
-    sessions: 10,
-    octets: LARGE,
-    messages: 40,
-    warmUp: 30,
-    forwards: true,
-    isLong: true,
-  },
+  ...QUEUE_SCENARIOS,
   {
     name: 'idle',
     title: '5,000 sessions after EHLO',

@@ -139,7 +139,7 @@ dsn_advertise_hosts = *
 smtputf8_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
 tls_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
 pipelining_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
-chunking_advertise_hosts =
+chunking_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
 auth_advertise_hosts = *
 accept_8bitmime = true
 tls_certificate = ${folder}/tls.pem

@@ -10,6 +10,7 @@ import { zoneDns } from '@postroad/dns'
 import { type Job, makeAddress, type Outcome } from '@postroad/mail'
 import { maildir } from '@postroad/maildir'
 import { definePlugin } from '@postroad/plugin'
+import { type NextHopSeen, nextHopTap } from '../../packages/delivery/src/client/wire-tap.ts'
 import type { SmtpOptions } from '../../packages/delivery/src/smtp-transport.ts'
 import { freePorts } from '../interop/loopback.ts'
 import { trickyMessage } from '../interop/message.ts'
@@ -139,6 +140,47 @@ forEach('one connection carries many messages, of the null reverse-path too', as
   await transport.close()
   assert.equal((await mails(hop.mailbox('dave'), 20)).length, 20)
 })
+
+forEach(
+  'a busy server is asked how it reads chunks, and then gets messages with their envelopes, all of them refused or not',
+  async (hop) => {
+    const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns({}), maxConnections: 1 })
+    const said: string[] = []
+    const listen = (seen: unknown) => {
+      const { kind, text } = seen as NextHopSeen // what the channel carries
+      if (kind === 'out' || kind === 'in') said.push(text)
+    }
+    nextHopTap.subscribe(listen)
+    const data = trickyMessage('chunk')
+    const one = (...locals: readonly string[]) =>
+      transport.deliver({
+        route: { via: 'smtp', host: '127.0.0.1', port: hop.port },
+        from: makeAddress('sender', 'client.test'),
+        parameters: { body: '8BITMIME' },
+        recipients: locals.map((local) => ({ address: makeAddress(local, 'to.test'), parameters: {} })),
+        message: { size: data.length, chunks: () => [data], raw: async function* () { yield data } }, // biome-ignore format: short
+        signal: new AbortController().signal,
+      })
+    const codes = async (...locals: readonly string[]) => (await one(...locals)).map(({ reply }) => reply.code)
+    try {
+      for (let i = 0; i < 11; i++) assert.deepEqual(await codes('frank'), [250])
+      assert.deepEqual(await codes('frank'), [250])
+      assert.deepEqual(await codes('nobody', 'frank', 'slow'), [550, 250, 450])
+      assert.deepEqual(await codes('nobody'), [550])
+      assert.deepEqual(await codes('frank'), [250])
+    } finally {
+      nextHopTap.unsubscribe(listen)
+      await transport.close()
+    }
+  const lines = said.join('').split('\r\n')
+    assert.deepEqual(lines.filter((line) => line.startsWith('BDAT')), ['BDAT 7 LAST', ...Array(4).fill(`BDAT ${data.length} LAST`)]) // biome-ignore format: short
+    assert.equal(lines.filter((line) => line === 'DATA').length, 11)
+    assert.equal(lines.filter((line) => line.startsWith('EHLO')).length, 2, 'one connection: before STARTTLS and after')
+    const arrived = await mails(hop.mailbox('frank'), 14)
+    assert.equal(arrived.length, 14)
+    for (const mail of arrived) assert.equal(content(mail), content(data))
+  },
+)
 
 forEach('a server that neither pipelines nor offers TLS gets the mail all the same', async (hop, name) => {
   const [outcome] = await send({ port: hop.oldPort, to: ['erin'] })

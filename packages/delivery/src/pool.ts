@@ -1,6 +1,7 @@
 /** Connections that are kept open and used again, by target. */
 
 import type { Reply, Transport } from '@postroad/mail'
+import { ChunkTrust } from './client/chunk-trust.ts'
 import { type ConnectOptions, openConnection } from './client/connect.ts'
 import { ConnectError } from './client/connect-error.ts'
 import type { ClientConnection, CommandExchange } from './client/connection.ts'
@@ -25,6 +26,8 @@ export interface PoolOptions {
   /** Milliseconds to wait for a connection when all are in use. Default: as long as the attempt may last, because busy connections are no refusal. */
   readonly waitMs?: number
   readonly timeouts?: Partial<Timeouts>
+  /** Messages may go out by BDAT where the server is known to read chunks, RFC 3030. Default true. */
+  readonly chunking?: boolean
   /** What is remembered of the TLS of hosts. Default: a memory of this pool's own. */
   readonly memory?: TlsMemory
   /** Called when a host that once had a trusted certificate for its name offers no TLS, and gets mail all the same. */
@@ -77,6 +80,7 @@ export class Pool {
   readonly #waitMs: number | undefined
   readonly timeouts: Timeouts
   readonly #connecting: Omit<ConnectOptions, 'signal'>
+  readonly chunks: ChunkTrust
   /** Counted by who sends. */
   uncertain = 0
   readonly #buckets = new Map<string, Bucket>()
@@ -92,6 +96,7 @@ export class Pool {
     this.#idleMs = options.idleMs ?? 10_000
     this.#waitMs = options.waitMs
     this.timeouts = { ...TIMEOUTS, ...options.timeouts }
+    this.chunks = new ChunkTrust({ isOff: options.chunking === false, timeoutMs: this.timeouts.command })
     const { hostname, memory, onDowngrade } = options
     this.#connecting = { hostname, timeouts: this.timeouts, memory: memory ?? new TlsMemory(), onDowngrade }
   }
@@ -245,6 +250,8 @@ export class Pool {
       connection.leave()
       return
     }
+    if (connection.chunkQuestion !== undefined && this.chunks.ask(connection, () => this.#giveBack(bucket, connection)))
+      return
     const waiter = bucket.waiting.shift()
     if (waiter !== undefined) {
       waiter.resolve(this.#lend(bucket, connection, true))

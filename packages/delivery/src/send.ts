@@ -92,20 +92,56 @@ async function transact(
   target: Target,
   { job, pooled }: { readonly job: Job; readonly pooled: PooledConnection },
 ): Promise<readonly Fate[]> {
-  const first = begin(pool, job, pooled)
+  const first = begin(pool, target, { job, pooled })
   const fates = await complete(pool, first, job)
-  if (!(first.transaction.wasStale && pooled.isReused) || job.signal.aborted) return fates
-  const fresh = await freshConnection(pool, target, { signal: job.signal, stale: first.transaction })
+  const { chunkUnknown, wasStale } = first.transaction
+  if (job.signal.aborted) return fates
+  if (chunkUnknown !== undefined) return await withoutChunk(pool, target, { job, fates, said: chunkUnknown })
+  if (!(wasStale && pooled.isReused)) return fates
+  const fresh = await freshConnection(pool, target, { signal: job.signal, stale: first.transaction }).catch(
+    (error: unknown) => {
+      // It may have been taken: no other host is to be asked.
+      if (error instanceof ConnectError && fates.some((fate) => fate.isUncertain)) return undefined
+      throw error
+    },
+  )
+  if (fresh === undefined) return fates
   if ('code' in fresh) return job.recipients.map((recipient) => ({ recipient, reply: fresh, isUncertain: false }))
-  return await complete(pool, begin(pool, job, fresh), job)
+  return await complete(pool, begin(pool, target, { job, pooled: fresh }), job)
 }
 
-function begin(pool: Pool, { from, parameters, message, recipients }: Job, pooled: PooledConnection): Begun {
+/** RFC 5321 §4.2.2: 500 was about BDAT, and no word about the mail. By DATA, on another connection: on that one text may have been read as commands. */
+async function withoutChunk(
+  pool: Pool,
+  target: Target,
+  { job, fates, said }: { readonly job: Job; readonly fates: readonly Fate[]; readonly said: Reply },
+): Promise<readonly Fate[]> {
+  pool.chunks.refuse(target)
+  const open = fates.filter((fate) => fate.reply === said).map((fate) => fate.recipient)
+  if (open.length === 0) return fates
+  let again: readonly Fate[]
+  try {
+    const pooled = await pool.fresh(target, job.signal)
+    const rest = { ...job, recipients: open }
+    again = await complete(pool, begin(pool, target, { job: rest, pooled }), rest)
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error
+    again = open.map((recipient) => ({ recipient, reply: unwelcome(said, error.reply), isUncertain: false }))
+  }
+  return fates.map((fate) => again.find(({ recipient }) => recipient === fate.recipient) ?? fate)
+}
+
+function begin(
+  pool: Pool,
+  target: Target,
+  { job: { from, parameters, message, recipients }, pooled }: { readonly job: Job; readonly pooled: PooledConnection },
+): Begun {
   const transaction = new ClientTransaction(pooled.connection, {
     from,
     parameters,
     size: message.size,
     timeouts: pool.timeouts,
+    mayChunk: pool.chunks.has(target, pooled.connection),
   })
   return { pooled, transaction, recipients }
 }

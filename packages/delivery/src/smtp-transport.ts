@@ -38,6 +38,8 @@ declare module '@postroad/mail/settings' {
       readonly minimumGroup?: MinimumGroup
       /** A name in the option `credentials`. Default: nobody logs in. */
       readonly credentials?: string
+      /** Whether mail may go out by BDAT, RFC 3030. Default: what the options say. */
+      readonly chunking?: boolean
     }
   }
 }
@@ -288,12 +290,14 @@ class Courier {
     const { localAddress } = this.#options
     const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)
     const credentials = route.settings?.['credentials']
+    const chunking = chunkingOf(route)
     const auth = this.#options.credentials?.[String(credentials ?? '')]
     const base = {
       protocol: 'smtp',
       port,
       ...(auth && { auth }),
       ...(localAddress !== undefined && { localAddress }),
+      ...(!chunking && { chunking }),
     } as const
     if (route.host?.startsWith('/')) return { ...base, tls: { mode: 'none' }, host: 'localhost', path: route.host }
     const tls = await this.#tls.of(
@@ -324,6 +328,14 @@ class Courier {
       } satisfies TlsSession)
     return tls
   }
+}
+
+/** What a route says in `settings.chunking`. */
+function chunkingOf({ settings }: Job['route']): boolean {
+  const setting = settings?.['chunking'] ?? true
+  if (typeof setting !== 'boolean')
+    throw new TypeError(`smtp transport: a route's settings.chunking is "${setting}"; known are true and false`)
+  return setting
 }
 
 /** What the system says of IPv6 where it has none: no route, or not even an address. */

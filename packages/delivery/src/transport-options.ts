@@ -64,6 +64,12 @@ const smtp = z.strictObject({
       'Milliseconds after which a connection gets no further message; `smtp_connection_reuse_time_limit` of Postfix',
     ),
   idleMs: ms.default(10_000).describe('Milliseconds an unused connection is kept'),
+  chunking: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Messages of up to 64 KB go with their envelope (BDAT, RFC 3030) to busy servers that offer it and were seen to read what they refuse. A route may say `settings.chunking: false`',
+    ),
   localAddress: z.string().optional().describe('Address to connect from'),
   neverTo: z
     .array(z.union([z.literal('private'), network]))

@@ -7,7 +7,10 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 
 /** The moment that a script is asked about. */
 export interface SinkStep {
-  /** `CONNECT`, a verb in upper case, `CONTENT` (first octets after 354), or `DOT` (after the final dot; once a recipient on LMTP). */
+  /**
+   * `CONNECT`, a verb in upper case, `CONTENT` (first octets after 354), or `DOT` (after the final dot; once a recipient on LMTP). `BDAT` is
+   * answered when its octets are there, but for 500 and 502: then they are left to be read as commands.
+   */
   readonly verb: string
   /** What followed the verb, verbatim; the recipient's path at `DOT` on LMTP. */
   readonly argument: string
@@ -53,7 +56,7 @@ export interface SinkTransaction {
   readonly from: string
   /** What followed `RCPT TO:`, of those that were answered 2yz. */
   readonly recipients: readonly string[]
-  /** Octets after the reply to DATA, as they came, final dot included. */
+  /** Octets after the reply to DATA, as they came, final dot included; those of the chunks after BDAT. */
   readonly raw: Buffer
   /** Octets of the message, dots unstuffed. */
   readonly message: Buffer
@@ -136,6 +139,13 @@ function listen(server: Server, { path, port = 0, host = '127.0.0.1' }: SinkOpti
   })
 }
 
+/** A chunk whose octets have not come yet. */
+interface AwaitedChunk {
+  readonly size: number
+  readonly isLast: boolean
+  readonly answer: SinkAnswer
+}
+
 class SinkConnection {
   readonly #options: SinkOptions
   readonly #record: Recording
@@ -147,6 +157,9 @@ class SinkConnection {
   #input = ''
   /** Undefined: commands are awaited; else the octets of the message so far. */
   #content: string | undefined
+  /** Chunks of BDAT so far, and the one whose octets are awaited. */
+  #chunks = ''
+  #awaited: AwaitedChunk | undefined
   #from: string | undefined
   #recipients: string[] = []
   #isBusy = false
@@ -196,6 +209,7 @@ class SinkConnection {
   /** Takes one line, or the whole message; false: more octets are needed. */
   async #next(): Promise<boolean> {
     if (this.#content !== undefined) return await this.#text()
+    if (this.#awaited !== undefined) return this.#chunk(this.#awaited)
     const end = this.#input.indexOf('\n')
     if (end < 0) return false
     const line = this.#input.slice(0, end).replace(/\r$/, '')
@@ -209,6 +223,7 @@ class SinkConnection {
     const match = /^(\w+) ?(.*)$/s.exec(line)
     const verb = (match?.[1] ?? '').toUpperCase()
     const argument = Buffer.from(match?.[2] ?? '', 'latin1').toString('utf8')
+    if (verb === 'BDAT') return await this.#bdat(argument)
     const said = await this.#say(verb, argument, this.#default(verb, argument))
     if (!/^[23]/.test(said)) return
     if (verb === 'MAIL') this.#from = argument.replace(/^FROM:/i, '')
@@ -217,6 +232,29 @@ class SinkConnection {
     if (verb === 'DATA' && said.startsWith('354')) this.#content = ''
     if (verb === 'STARTTLS') this.#secure()
     if (verb === 'QUIT') this.#end('close')
+  }
+
+  /** RFC 3030 §2: the octets are read also when they are refused. */
+  async #bdat(argument: string): Promise<void> {
+    const isLast = /^\d+ LAST$/i.test(argument)
+    const isKnown = (this.#options.extensions ?? EXTENSIONS).includes('CHUNKING')
+    const taken = isLast ? '250 2.0.0 Ok: queued as SINK' : '250 2.0.0 Ok'
+    const usual = this.#recipients.length > 0 ? taken : '503 5.5.1 No valid recipients'
+    const answer = await this.#ask('BDAT', argument, isKnown ? usual : '500 5.5.2 Unknown')
+    if (/^50[02]/.test(typeof answer === 'string' ? answer : '')) return void this.#answer(answer, '')
+    this.#awaited = { size: Number.parseInt(argument, 10), isLast, answer }
+  }
+
+  #chunk({ size, isLast, answer }: AwaitedChunk): boolean {
+    if (this.#input.length < size) return false
+    const octets = this.#input.slice(0, size)
+    this.#input = this.#input.slice(size)
+    this.#awaited = undefined
+    if (this.#recipients.length > 0) this.#chunks += octets
+    if (isLast && this.#recipients.length > 0) this.#keep(this.#chunks, this.#chunks)
+    const said = this.#answer(answer, '')
+    if (isLast || !said.startsWith('2')) this.#forget()
+    return !this.#isOver
   }
 
   #default(verb: string, argument: string): string {
@@ -270,31 +308,41 @@ class SinkConnection {
 
   async #taken(raw: string, stuffed: string): Promise<void> {
     const recipients = this.#recipients
-    const message = Buffer.from(stuffed.replace(/(^|\r\n)\./g, '$1'), 'latin1')
-    const isSecure = this.#isSecure
-    this.#record.transactions.push({
-      connection: this.#id,
-      from: this.#from ?? '',
-      recipients,
-      raw: Buffer.from(raw, 'latin1'),
-      message,
-      isSecure,
-    })
+    this.#keep(raw, stuffed.replace(/(^|\r\n)\./g, '$1'))
     this.#forget()
     if (this.#options.protocol !== 'lmtp') await this.#say('DOT', '', '250 2.0.0 Ok: queued as SINK')
     else for (const recipient of recipients) await this.#say('DOT', recipient, `250 2.1.5 ${recipient} Ok`)
   }
 
+  #keep(raw: string, message: string): void {
+    this.#record.transactions.push({
+      connection: this.#id,
+      from: this.#from ?? '',
+      recipients: this.#recipients,
+      raw: Buffer.from(raw, 'latin1'),
+      message: Buffer.from(message, 'latin1'),
+      isSecure: this.#isSecure,
+    })
+  }
+
   #forget(): void {
+    this.#chunks = ''
     this.#from = undefined
     this.#recipients = []
   }
 
   async #say(verb: string, argument: string, usual: string): Promise<string> {
+    return this.#answer(await this.#ask(verb, argument, usual), usual)
+  }
+
+  async #ask(verb: string, argument: string, usual: string): Promise<SinkAnswer> {
     const nth = (this.#counts.get(verb) ?? 0) + 1
     this.#counts.set(verb, nth)
     const step = { verb, argument, nth, connection: this.#id, isSecure: this.#isSecure }
-    const answer = (await this.#options.script?.(step)) ?? usual
+    return (await this.#options.script?.(step)) ?? usual
+  }
+
+  #answer(answer: SinkAnswer, usual: string): string {
     const { reply, raw, end } = typeof answer === 'string' ? { reply: answer } : answer
     const text = reply ?? (raw === undefined && end === undefined ? usual : '')
     if (this.#socket.writable) {

@@ -82,6 +82,12 @@ export const options = z
       .describe(
         'Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message',
       ),
+    chunking: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Messages of up to 64 KB go by BDAT (RFC 3030) to a next hop that offers it and was seen to read what it refuses',
+      ),
     timeouts: timeouts.default({}).describe('Milliseconds by stage, RFC 5321 §4.5.3.2'),
   })
   .refine(

@@ -92,7 +92,7 @@ class Passer {
 
   constructor(options: Options, hostname: string) {
     this.#options = options
-    const { maxConnections, maxTransactions, maxAgeMs, idleMs, waitMs, timeouts } = options
+    const { maxConnections, maxTransactions, maxAgeMs, idleMs, waitMs, chunking, timeouts } = options
     this.#pool = new Pool({
       hostname,
       maxConnections,
@@ -100,6 +100,7 @@ class Passer {
       maxAgeMs,
       idleMs,
       waitMs,
+      chunking,
       timeouts: defined(timeouts),
     })
     this.passing = new PassingTable(this.#pool, options.holdMs)

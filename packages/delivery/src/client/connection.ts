@@ -43,6 +43,9 @@ const MAX_HEARD = 1000
 
 const NO_EXTENSIONS = parseExtensions([])
 
+/** What became of a reply that did not come: the server may still be at work. */
+export const NO_ANSWER = localReply(451, '4.4.2', 'The server did not answer in time')
+
 /** An SMTP or LMTP connection. After {@link takeOver} only the methods of this class may be used. */
 export class ClientConnection extends Base {
   #socket: Socket | undefined
@@ -66,6 +69,8 @@ export class ClientConnection extends Base {
   readonly openedAt = performance.now()
   /** Transactions so far. */
   transactions = 0
+  /** The key under which {@link ChunkTrust} wants to know of this server, when it is free. */
+  chunkQuestion: string | undefined
   /** Called once, when the connection is gone. */
   onLost: (() => void) | undefined
   /** Called with each step before {@link takeOver} that begins to be waited for. */
@@ -153,6 +158,28 @@ export class ClientConnection extends Base {
     this.#pending = ''
     if (nextHopTap.hasSubscribers) this.#tell('out', text)
     this.#socket?.write(text, 'utf8')
+    this.#watch()
+  }
+
+  /** Writes what {@link command} has collected and a chunk that is the whole message, RFC 3030 §2, as one piece. */
+  chunk(octets: readonly Uint8Array[], size: number, exchange: CommandExchange): void {
+    this.command(`BDAT ${size} LAST`, exchange)
+    if (this.#loss !== undefined) return
+    const text = this.#pending
+    this.#pending = ''
+    const head = Buffer.byteLength(text)
+    const out = Buffer.allocUnsafe(head + size)
+    out.write(text)
+    let at = head
+    for (const piece of octets) {
+      out.set(piece, at)
+      at += piece.length
+    }
+    if (nextHopTap.hasSubscribers) {
+      this.#tell('out', text)
+      this.#tell('content', '', out.subarray(head))
+    }
+    this.#socket?.write(out)
     this.#watch()
   }
 
@@ -340,7 +367,7 @@ export class ClientConnection extends Base {
 
   // Not cleared when nothing is awaited: a transaction would pay twice for each of its stages.
   readonly #onDeadline = (): void => {
-    if (this.#waiting.length > 0) this.destroy(localReply(451, '4.4.2', 'The server did not answer in time'))
+    if (this.#waiting.length > 0) this.destroy(NO_ANSWER)
   }
 
   #drop(reply: Reply): void {

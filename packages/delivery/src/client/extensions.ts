@@ -4,6 +4,8 @@
 export interface Extensions {
   /** RFC 2920. */
   readonly pipelining: boolean
+  /** RFC 3030. */
+  readonly chunking: boolean
   /** RFC 6152. */
   readonly eightBitMime: boolean
   /** RFC 6531. */
@@ -36,6 +38,7 @@ export function parseExtensions(lines: readonly string[]): Extensions {
   const limits = keywords.get('LIMITS') ?? ''
   return {
     pipelining: keywords.has('PIPELINING'),
+    chunking: keywords.has('CHUNKING'),
     eightBitMime: keywords.has('8BITMIME'),
     smtputf8: keywords.has('SMTPUTF8'),
     dsn: keywords.has('DSN'),

@@ -25,6 +25,8 @@ export interface Target {
   readonly auth?: Credentials
   /** Local address to connect from. */
   readonly localAddress?: string
+  /** A message may go out by BDAT, RFC 3030. Default true. */
+  readonly chunking?: boolean
   /** The recipients' domain, for reports; connections are shared between domains. */
   readonly domain?: string
   /** The reverse-path of the mail that it was found for, for reports; connections are shared between senders. */

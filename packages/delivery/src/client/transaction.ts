@@ -3,8 +3,10 @@
  * and waits as the server allows, with a fate for each recipient whatever goes wrong and where.
  */
 import type { Address, MailParameters, MessageSource, Recipient, Reply } from '@postroad/mail'
+import { chunkOf } from './chunk.ts'
+import { isUnknown } from './chunk-trust.ts'
 import { mailCommand, rcptCommand } from './command.ts'
-import type { ClientConnection, CommandExchange } from './connection.ts'
+import { type ClientConnection, type CommandExchange, NO_ANSWER } from './connection.ts'
 import { DataEncoder } from './data-encoder.ts'
 import { localReply } from './reply.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -25,6 +27,8 @@ export interface TransactionOptions {
   /** Octets, for SIZE; undefined when not known yet. */
   readonly size: number | undefined
   readonly timeouts: Timeouts
+  /** The message may go with its envelope, RFC 3030 §2: the server is known to read a chunk that it refuses. Default false. */
+  readonly mayChunk?: boolean
 }
 
 /** Messages up to this size go out in one write, copied together; longer ones chunk by chunk. */
@@ -33,13 +37,14 @@ const ONE_WRITE = 65_536
 const FINAL_DOT = Buffer.from('.\r\n')
 
 /** What the next reply is about. */
-type Stage = 'mail' | 'rcpt' | 'data' | 'body' | 'final' | 'empty' | 'done'
+type Stage = 'mail' | 'rcpt' | 'data' | 'body' | 'chunk' | 'final' | 'empty' | 'done'
 
 const WAITING_FOR: Readonly<Record<Stage, string>> = {
   mail: ', waiting for the answer to MAIL',
   rcpt: ', waiting for the answer to RCPT',
   data: ', waiting for the answer to DATA',
   body: ' while sending the message',
+  chunk: ', waiting for the answer to BDAT',
   final: ', waiting for the answer to the final dot',
   empty: '',
   done: '',
@@ -72,6 +77,11 @@ export class ClientTransaction implements CommandExchange {
   #resolve: ((fates: readonly Fate[]) => void) | undefined
   /** The server knows of a transaction that has not come to its end: RSET before the next. */
   needsReset = false
+  /** No answer came in time. */
+  #isLate = false
+  #hasChunk = false
+  /** The server has offered CHUNKING, and said to BDAT that it does not know it: those who have this fate are to be tried again by DATA. */
+  chunkUnknown: Reply | undefined
   /** Why the message could not be read, if so. */
   readError: unknown
 
@@ -84,7 +94,10 @@ export class ClientTransaction implements CommandExchange {
   get timeoutMs(): number {
     const { timeouts } = this.#options
     const stage = this.#stage
-    if (stage === 'mail' || stage === 'rcpt' || stage === 'data' || stage === 'final') return timeouts[stage]
+    // A server may keep all of its answers until it has taken the message.
+    if (stage === 'mail' || stage === 'rcpt')
+      return this.#hasChunk ? Math.max(timeouts[stage], timeouts.final) : timeouts[stage]
+    if (stage === 'data') return timeouts.data
     return stage === 'body' ? timeouts.block : timeouts.final
   }
 
@@ -93,9 +106,9 @@ export class ClientTransaction implements CommandExchange {
     return this.#open().map((entry) => entry.recipient)
   }
 
-  /** The final dot is on its way: only the answer to it is awaited. */
+  /** All of the message is on its way: only answers are awaited. */
   get isSent(): boolean {
-    return this.#phase === 'final'
+    return this.#phase === 'final' || this.#phase === 'chunk'
   }
 
   /** The connection is gone, or out of step. */
@@ -105,10 +118,12 @@ export class ClientTransaction implements CommandExchange {
 
   /**
    * The server has said nothing, or not now, and nothing has happened: a connection from a pool was closed while it idled, or
-   * was used for as long as the server likes it. Another one may do.
+   * was used for as long as the server likes it. Another one may do. A message that went with its envelope may have been taken before the
+   * connection was lost, as unlikely as that is; it would come twice whenever it is sent again, so it is at once. Not when the server is only
+   * late: it may be at work.
    */
   get wasStale(): boolean {
-    if (this.#mail === undefined) return this.isLost
+    if (this.#mail === undefined) return this.isLost && !(this.#hasChunk && this.#isLate)
     // 503: it believes that something is out of order, and that can only be what was before.
     return (this.#mail.code >= 400 && this.#mail.code < 500) || this.#mail.code === 503
   }
@@ -151,6 +166,7 @@ export class ClientTransaction implements CommandExchange {
       case 'body':
         this.#afterEarly(reply)
         break
+      case 'chunk':
       case 'final':
         this.#afterFinal(reply)
         break
@@ -167,7 +183,8 @@ export class ClientTransaction implements CommandExchange {
     const isOurs = reply.code !== 421
     const loss = isOurs ? { ...reply, text: reply.text + WAITING_FOR[stage] } : reply
     this.#loss = loss
-    this.#decide(this.#open(), loss, isOurs && stage === 'final')
+    this.#isLate = reply === NO_ANSWER
+    this.#decide(this.#open(), loss, isOurs && this.isSent)
     this.needsReset = false
     this.#finish()
   }
@@ -233,7 +250,11 @@ export class ClientTransaction implements CommandExchange {
       return
     }
     this.#isDataSent = true
-    this.#connection.command('DATA', this)
+    const chunk = this.#options.mayChunk && this.#message ? chunkOf(this.#message) : undefined
+    if (chunk === undefined) return void this.#connection.command('DATA', this)
+    this.#hasChunk = true
+    this.#phase = 'chunk'
+    this.#connection.chunk(chunk.octets, chunk.size, this)
   }
 
   #afterMail(reply: Reply): void {
@@ -326,10 +347,12 @@ export class ClientTransaction implements CommandExchange {
     const open = this.#open()
     this.#decide(this.#connection.isLmtp ? open.slice(0, 1) : open, final, final !== reply && isAllSent)
     if (this.#connection.isLmtp && open.length > 1) return
-    this.needsReset = false
+    if (this.#hasChunk && isUnknown(reply)) this.chunkUnknown = reply
+    // RFC 3030 §2: what comes of a chunk that was refused is not said.
+    this.needsReset = this.#hasChunk && !isPositive(reply)
     this.#finish()
-    // Answered before all was sent: the server would read the rest as commands.
-    if (!isAllSent || final !== reply) this.#connection.destroy()
+    // Answered before all was sent, or not known: the server would read the rest as commands.
+    if (!isAllSent || final !== reply || this.chunkUnknown !== undefined) this.#connection.destroy()
   }
 
   #finish(): void {
