@@ -9,7 +9,7 @@ import { fieldBytes, removeFields, replaceField } from './header-edit.ts'
 import { HeaderScanner } from './header-scanner.ts'
 import { HeaderValues } from './header-values.ts'
 import { HeaderBlock, HeaderSection } from './headers.ts'
-import { MIME_SIZE, type MimeOptions, parseMime } from './mime.ts'
+import type { MimeOptions } from './mime.ts'
 import { type Stored, StoredMemory } from './stored.ts'
 
 /** A message whose octets we have: an edit of trace fields keeps what was received. */
@@ -325,6 +325,8 @@ class StoredMessage implements ReceivedMessage {
 
   async #parse(): Promise<Mime> {
     const { options } = this.#shared.family
+    // A tenth of a second and some megabytes: for servers on which somebody asks.
+    const { MIME_SIZE, parseMime } = await import('./mime.ts')
     // Asked before the octets are gathered: what is too large must not be read into memory.
     if (this.size > (options.size ?? MIME_SIZE)) throw new MessageError('ERR_MIME_TOO_LARGE')
     const chunks: Uint8Array[] = []
