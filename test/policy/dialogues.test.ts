@@ -3,20 +3,23 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { access } from '@postroad/access'
+import { auth } from '@postroad/auth'
 import { authFile } from '@postroad/auth-file'
 import { zoneDns } from '@postroad/dns'
 import { dnsbl } from '@postroad/dnsbl'
 import { greylist } from '@postroad/greylist'
 import { helo } from '@postroad/helo'
-import { Dns, definePlugin, Limiter, Spool, quarantine as setAside } from '@postroad/plugin'
+import { type Clock, Dns, definePlugin, Limiter, Spool, quarantine as setAside } from '@postroad/plugin'
 import { quarantine } from '@postroad/quarantine'
 import { rateLimit } from '@postroad/rate-limit'
 import { recipients } from '@postroad/recipients'
 import { routing } from '@postroad/routing'
 import { telemetry } from '@postroad/telemetry'
 import {
+  fakeClock,
   memoryLimiter,
   memorySpool,
   runDialogue,
@@ -86,6 +89,27 @@ for (const cut of [undefined, 1]) {
     })
     await using server = await startServer([plugin])
     await runDialogue(readFileSync(file('routing'), 'utf8'), { port: server.port, ...options })
+  })
+
+  test(`dialogue auth, cut ${cut ?? 'nowhere'}`, async () => {
+    const database = join(folder, 'people.db')
+    const people = new DatabaseSync(database)
+    people.exec('CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY, password TEXT, senders TEXT)')
+    people
+      .prepare('INSERT OR REPLACE INTO people VALUES (?, ?, ?)')
+      .run('alice@mx.test', await hashPassword('secret', { ln: 4, r: 8, p: 1 }), 'sales@mx.test')
+    people.close()
+    const query = 'SELECT password, senders FROM people WHERE name = {key}'
+    const users = auth({ from: { sql: { url: `sqlite:${database}`, query } } })
+    // What holds an answer back is over at once, what ends a question never comes.
+    const still = fakeClock()
+    const clock: Clock = {
+      ...still,
+      sleep: (ms, signal) => (ms === 2_000 ? Promise.resolve() : still.sleep(ms, signal)),
+    }
+    const plugins = [users, routing({ relay: { authenticated: true } })]
+    await using server = await startServer(plugins, { authWithoutTls: true }, clock)
+    await runDialogue(readFileSync(file('auth'), 'utf8'), { port: server.port, ...options })
   })
 
   test(`dialogue auth-file, cut ${cut ?? 'nowhere'}`, async () => {

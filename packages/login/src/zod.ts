@@ -27,13 +27,20 @@ export function loginOptions() {
       .describe('A user without a domain owns the address of that name in these'),
     failures: z
       .strictObject({
-        byAddress: rate.prefault('10 per 15 min').describe('Of one network'),
+        byAddress: rate
+          .prefault('10 per 15 min')
+          .describe('Of one network; users who have logged in from there before go on'),
         byUser: rate
           .prefault('20 per 15 min')
           .describe('For one name, from networks where that user has not logged in before'),
+        beyond: rate
+          .prefault('4 per min')
+          .describe(
+            'Wrong passwords of a network beyond `byAddress` that are still looked at, so that a right one gets in; all others are answered like those that are not',
+          ),
       })
       .prefault({})
-      .describe('Failed attempts, after which further ones are deferred unseen'),
+      .describe('Failed attempts, after which further ones are deferred'),
     checks: z
       .strictObject({
         atOnce: z

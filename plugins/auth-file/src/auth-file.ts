@@ -58,7 +58,7 @@ export const authFile = definePlugin({
       absent: '',
       onError: (error) => log.error({ file: path, error }, 'the file of users cannot be read, the former users stay'),
     })
-    const guard = new Guard({ limiter, store, prefix: 'auth-file', failures: options.failures, now: clock.now })
+    const guard = new Guard({ limiter, store, prefix: 'auth-file', failures: options.failures, clock })
     const hashes = new HashPool(hashLimitsOf(options.checks))
     const judge = new Judge({ options, hashes, users: () => file.value })
     let saidAt = Number.NEGATIVE_INFINITY
@@ -77,6 +77,7 @@ export const authFile = definePlugin({
             address: session.remote.address,
             user: userKey(attempt.username),
             ...('password' in attempt && { password: attempt.password }),
+            exists: () => file.value.has(userKey(attempt.username)),
           }
           const user = await guard.judge(about, signal, () => judge.judge(attempt, signal)).catch(unlessBusy)
           if (user === 'busy') sayBusy()

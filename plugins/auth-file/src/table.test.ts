@@ -80,12 +80,29 @@ testPlugin(authFile, [
     expect: '5.7.8',
   },
   {
-    name: 'RFC 4954 §6: after too many failures of one address not even the right password is looked at',
+    name: 'RFC 4954 §6: after too many failures of one address what is wrong is deferred, whether it was looked at or not',
     options: { ...options, failures: { byAddress: '2/h' } },
     clock: restless(),
     earlier: [{ auth: another() }, { auth: another() }],
-    auth: alice,
-    expect: { refused: '4.7.0', code: 454 },
+    auth: stranger,
+    expect: {
+      refused: '4.7.0',
+      code: 454,
+      async check({ server }) {
+        // Two answers were held for 2 s each, and this one for 15.
+        assert.equal(server.clock.now() - START, 19_000)
+        await sessionOn(server).auth(another()).expectRefusal('4.7.0', /^454 /).quit()
+        assert.equal(server.clock.now() - START, 34_000)
+      },
+    },
+  },
+  {
+    name: 'and what is right gets in, as who was never there, too',
+    options: { ...options, failures: { byAddress: '2/h' } },
+    clock: restless(),
+    earlier: [{ auth: another() }, { auth: another() }, { auth: another() }],
+    auth: bob,
+    expect: 'accepted',
   },
   {
     name: 'failures for a name lock it, but not in a network where it has logged in',

@@ -1,7 +1,7 @@
 /** Logins by what people have: LDAP, hashes in a database, Dovecot, OAuth. */
 import { lookupDesk, openDirectory } from '@postroad/directory'
-import { Guard, HashesBusy, HashPool, hashLimitsOf, ownAddresses } from '@postroad/login'
-import { AddressTable } from '@postroad/options'
+import { Guard, HashesBusy, HashPool, hashLimitsOf } from '@postroad/login'
+import type { AddressTable } from '@postroad/options'
 import {
   type AuthContext,
   Clock,
@@ -17,8 +17,9 @@ import {
   reject,
   Store,
 } from '@postroad/plugin'
-import { Judge, type KnownUser, userKey } from './judge.ts'
+import { Judge, userKey } from './judge.ts'
 import { type AuthOptions, options } from './options.ts'
+import { SenderRights } from './senders.ts'
 import { tokenJudge } from './token.ts'
 
 const WRONG = reject('Authentication credentials invalid', { status: '5.7.8' })
@@ -47,23 +48,41 @@ export const auth = definePlugin({
     const { from, oauth, dovecot, deadline, domains, fields } = options
     // Without the store: nothing of what it finds, hashes of passwords among it, is written anywhere.
     const directory = from && (await openDirectory(from, { name, clock, log, resolve }))
+    const owners =
+      options.owners &&
+      (await openDirectory(options.owners.from, { name: `${name}-owners`, clock, log, resolve, store }))
+    const rights = new SenderRights({ domains, owners, log })
     const hashes = new HashPool(hashLimitsOf(options.checks))
-    const guard = new Guard({ limiter, store, prefix: 'auth', failures: options.failures, now: clock.now })
+    const guard = new Guard({ limiter, store, prefix: 'auth', failures: options.failures, clock })
     const tokens = oauth && tokenJudge(oauth, { deadline, now: clock.now })
     const socket = dovecot && resolve(dovecot.socket)
     const judge = new Judge({ options, directory, hashes, tokens, socket })
+    /** The server in charge has let the user in; what the user may send is asked for here. */
+    const letInElsewhere = async (name: string): Promise<AddressTable<boolean> | undefined> => {
+      const user = await judge.known(name)
+      return user && rights.addressesOf(user)
+    }
     return {
-      ...(directory && {
-        start: () => directory.start(),
-        desks: [lookupDesk([directory], [fields.password.toLowerCase(), 'userpassword'])],
-      }),
+      start() {
+        directory?.start()
+        owners?.start()
+      },
+      desks: [
+        lookupDesk(directory ? [directory] : [], [fields.password.toLowerCase(), 'userpassword']),
+        lookupDesk(owners ? [owners] : []),
+      ],
       auth: {
         mechanisms: mechanismsOf(options),
         provides: [ownSenders],
         timeout: 30_000,
         async handler(context: AuthContext): Promise<Identity | Refusal> {
           const { attempt, session, signal, set } = context
-          const about = { address: session.remote.address, user: userKey(attempt.username), ...proofOf(attempt) }
+          const about = {
+            address: session.remote.address,
+            user: userKey(attempt.username),
+            ...proofOf(attempt),
+            ...(directory && { exists: async () => (await directory.find(userKey(attempt.username))) !== undefined }),
+          }
           const user = await guard
             .judge(about, signal, () => judge.judge(context))
             .catch((error: unknown) => {
@@ -73,7 +92,7 @@ export const auth = definePlugin({
           if (user === 'later') return LATER
           if (user && 'kind' in user) return user
           if (user) {
-            if (options.senders === 'own') set(ownSenders, addressesOf(user, domains, log))
+            if (options.senders === 'own') set(ownSenders, rights.addressesOf(user))
             return { name: user.name }
           }
           await clock.sleep(options.delay, signal)
@@ -81,11 +100,12 @@ export const auth = definePlugin({
         },
       },
       ...(options.senders === 'own' && {
-        mail({ session, envelope, find }: MailContext) {
-          if (!session.identity || !envelope.from) return
+        async mail({ session: { identity, role }, envelope, find }: MailContext) {
+          if (!identity || !envelope.from) return
+          const own = find(ownSenders) ?? (role === 'filter' ? await letInElsewhere(identity.name) : undefined)
           // Somebody else's user is not ours to restrict.
-          const own = find(ownSenders)
-          if (own && !own.find(envelope.from)) return NOT_YOURS
+          if (!own || own.find(envelope.from)) return
+          if (!(await rights.owns(identity.name, envelope.from))) return NOT_YOURS
         },
       }),
       commands: {
@@ -101,6 +121,7 @@ export const auth = definePlugin({
       },
       async close() {
         await directory?.close()
+        await owners?.close()
         await hashes.close()
       },
     }
@@ -123,18 +144,4 @@ function refusalFor(error: unknown, log: Logger): Refusal {
   if (error instanceof HashesBusy) return BUSY
   log.error({ error }, 'nobody can say whether a login is right')
   return AWAY
-}
-
-/** What is no pattern is left out: its user may still log in. */
-function addressesOf(user: KnownUser, domains: readonly string[], log: Logger): AddressTable<boolean> {
-  const from = user.from.filter((pattern) => {
-    try {
-      new AddressTable([[pattern, true]])
-      return true
-    } catch (error) {
-      log.warn({ user: user.name, error }, 'a sender of a user is no address, and is left out')
-      return false
-    }
-  })
-  return ownAddresses({ name: user.name, from }, domains)
 }

@@ -98,6 +98,11 @@ export class Judge {
     return undefined
   }
 
+  /** What the directory knows of a user whom another server has let in; undefined: nothing. Rejects when nobody could say. */
+  async known(name: string): Promise<KnownUser | undefined> {
+    return this.#deps.directory && this.#known(name)
+  }
+
   /** Somebody else has judged: the directory, where there is one, must know the user. */
   async #known(name: string): Promise<KnownUser | undefined> {
     const { directory } = this.#deps

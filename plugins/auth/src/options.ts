@@ -53,6 +53,14 @@ export const options = z
       .optional()
       .describe('The directory of users: LDAP checks passwords by a bind, of the others it is the hash'),
     fields: fields.prefault({}).describe('Names of columns or attributes of `from`'),
+    owners: z
+      .strictObject({
+        from: fromOption().describe('The key is the address, then without its detail, then `@domain`'),
+      })
+      .optional()
+      .describe(
+        'A directory of who may use an address as reverse-path besides: its values are names of users, parted by blanks or commas. A table of aliases is one',
+      ),
     dovecot: dovecot.optional().describe('Dovecot checks passwords: its users, and its app passwords'),
     oauth: oauth.optional().describe('Offer XOAUTH2 and OAUTHBEARER: tokens of a provider'),
     deadline: durationOf({ min: 100, max: 25_000 })
@@ -60,11 +68,13 @@ export const options = z
       .describe('For one question to Dovecot or the provider'),
     ...loginOptions(),
   })
-  .superRefine(({ from, dovecot, oauth }, context) => {
+  .superRefine(({ from, owners, dovecot, oauth }, context) => {
     if (!from && !dovecot && !oauth)
       context.addIssue({ code: 'custom', message: 'needs one of "from", "dovecot" and "oauth"' })
     if (from?.onError === 'pass')
       context.addIssue({ code: 'custom', path: ['from', 'onError'], message: '"pass" would be an open door' })
+    if (owners?.from.onError === 'pass')
+      context.addIssue({ code: 'custom', path: ['owners', 'from', 'onError'], message: '"pass" would be an open door' })
     if (oauth && (oauth.keys === undefined) === (oauth.introspection === undefined))
       context.addIssue({ code: 'custom', path: ['oauth'], message: 'needs one of "keys" and "introspection"' })
   })
