@@ -102,8 +102,10 @@ function makeFolder({ ids }: Account): string {
   return folder
 }
 
-function version(): string {
-  return execFileSync(programPath('dovecot'), ['--version'], { encoding: 'utf8', env: { PATH: systemPath() } })
+/** 2.3, Debian 12, whose settings have other names than those of 2.4. */
+export function isOldDovecot(): boolean {
+  const said = execFileSync(programPath('dovecot'), ['--version'], { encoding: 'utf8', env: { PATH: systemPath() } })
+  return said.startsWith('2.3')
 }
 
 interface Settings {
@@ -116,7 +118,7 @@ interface Settings {
 
 function makeConfig(settings: Settings): string {
   const { folder, account, lmtpPort, imapPort, path } = settings
-  const isOld = version().startsWith('2.3')
+  const isOld = isOldDovecot()
   return `${isOld ? oldSettings(folder) : newSettings(folder)}
 protocols = imap lmtp
 base_dir = ${folder}/run

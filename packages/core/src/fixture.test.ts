@@ -34,6 +34,7 @@ export function handler<K extends HookName>(
     when: undefined,
     awaits: [],
     mechanisms: [],
+    relays: false,
     supports: [],
     carries: undefined,
     ways: undefined,

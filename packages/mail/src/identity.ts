@@ -63,6 +63,12 @@ export type AuthAttempt =
       readonly username: string
       readonly authorize: string | undefined
       verify(keys: ScramKeys): Promise<boolean>
+      /**
+       * In place of `verify`, where somebody else has the keys: what the client says goes to `ask`, and what that resolves to goes to the client,
+       * RFC 5802 §5 (client-first and client-final; server-first and server-final). Undefined: it is wrong. Resolves to whether it was right. There is
+       * no channel binding then. Absent where the exchange is not with a client.
+       */
+      relay?(ask: (message: string) => Promise<string | undefined>): Promise<boolean>
     }
   | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
   | {

@@ -129,7 +129,11 @@ type Extra<K extends HookName> = K extends Asked
       readonly points?: boolean
     }
   : K extends 'auth'
-    ? { readonly mechanisms: readonly Mechanism[] }
+    ? {
+        readonly mechanisms: readonly Mechanism[]
+        /** SCRAM is passed on to somebody else (`relay` of the attempt), who is not at our end of TLS: SCRAM-SHA-256-PLUS is not offered. */
+        readonly relays?: boolean
+      }
     : K extends 'rewrite'
       ? {
           /** What it changes, which is when it runs; a handler that changes several says the first. Default `header`. */

@@ -34,6 +34,8 @@ export interface WireReply extends Omit<Reply, 'text'> {
 export interface Offer {
   /** SASL mechanisms; empty: no AUTH. The wire drops those that TLS rules forbid now. */
   readonly mechanisms: readonly Mechanism[]
+  /** `false`: who judges SCRAM is not at this end of TLS, so SCRAM-SHA-256-PLUS is not offered. */
+  readonly channelBinding?: boolean
   readonly eightBitMime: boolean
   readonly binaryMime: boolean
   readonly smtputf8: boolean

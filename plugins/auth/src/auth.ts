@@ -73,6 +73,7 @@ export const auth = definePlugin({
       ],
       auth: {
         mechanisms: mechanismsOf(options),
+        relays: true,
         provides: [ownSenders],
         timeout: 30_000,
         async handler(context: AuthContext): Promise<Identity | Refusal> {
@@ -131,6 +132,7 @@ export const auth = definePlugin({
 function mechanismsOf({ from, dovecot, oauth }: AuthOptions): readonly Mechanism[] {
   return [
     ...(from || dovecot ? (['PLAIN', 'LOGIN'] as const) : []),
+    ...(dovecot?.scram ? (['SCRAM-SHA-256'] as const) : []),
     ...(oauth || dovecot?.oauth ? (['OAUTHBEARER', 'XOAUTH2'] as const) : []),
   ]
 }

@@ -7,7 +7,7 @@ const LONGEST = 65_536
 
 /** What Dovecot is told of an attempt. */
 export interface DovecotQuestion {
-  readonly attempt: Exclude<AuthAttempt, { mechanism: 'CRAM-MD5' | 'SCRAM-SHA-256' | 'EXTERNAL' }>
+  readonly attempt: Exclude<AuthAttempt, { mechanism: 'CRAM-MD5' | 'EXTERNAL' }>
   readonly session: Pick<Session, 'remote' | 'local' | 'tls'>
 }
 
@@ -22,46 +22,132 @@ export async function askDovecot(
   { attempt, session }: DovecotQuestion,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const [mechanism, response] = responseOf(attempt)
-  const { remote, local, tls } = session
-  const parameters = [
-    'service=smtp',
-    ...(tls ? ['secured'] : []),
-    'nologin',
-    // Who tries too often is stopped here already; Dovecot would count our address.
-    'no-penalty',
-    ...addressParameter('lip', local.address),
-    ...addressParameter('rip', remote.address),
-    `resp=${Buffer.from(response).toString('base64')}`,
-  ]
-  const exchange = new Exchange(
-    { name: path, path, tls: false },
-    {
-      limit: LONGEST,
-      isWhole(answer) {
-        const reply = replyIn(answer)
-        // A token that is wrong is said in a challenge; its answer brings the verdict.
-        if (reply?.startsWith('CONT') && !isContinued) {
-          isContinued = true
-          exchange.write('CONT\t1\t\n')
-        }
-        return reply !== undefined && !reply.startsWith('CONT')
-      },
-    },
-  )
-  let isContinued = false
-  const stop = (): void => exchange.abandon(signal.reason)
+  const dialogue = new Dialogue(path, session)
+  const stop = (): void => dialogue.end(signal.reason)
   signal.addEventListener('abort', stop)
   try {
-    exchange.write(`VERSION\t1\t2\nCPID\t${process.pid}\nAUTH\t1\t${mechanism}\t${parameters.join('\t')}\n`)
-    return verdict(replyIn(await exchange.answer))
+    signal.throwIfAborted()
+    return 'verify' in attempt ? await relayed(dialogue, attempt) : await asked(dialogue, attempt)
   } finally {
     signal.removeEventListener('abort', stop)
-    exchange.abandon(new Error('the question is over'))
+    dialogue.end(new Error('the question is over'))
   }
 }
 
-function responseOf(attempt: DovecotQuestion['attempt']): readonly [mechanism: string, response: string] {
+type Said = Exclude<DovecotQuestion['attempt'], { mechanism: 'SCRAM-SHA-256' }>
+
+/** One response, and the verdict. A token that is wrong is said in a challenge; its answer brings the verdict. */
+async function asked(dialogue: Dialogue, attempt: Said): Promise<string | undefined> {
+  dialogue.begin(...responseOf(attempt))
+  const reply = await dialogue.next()
+  if (!reply.startsWith('CONT')) return verdict(reply)
+  dialogue.proceed('\x01') // RFC 7628 §3.2.3
+  return verdict(await dialogue.next())
+}
+
+/** SCRAM: Dovecot and the client talk to each other, RFC 5802 §5. */
+async function relayed(
+  dialogue: Dialogue,
+  { mechanism, relay }: Extract<AuthAttempt, { mechanism: 'SCRAM-SHA-256' }>,
+): Promise<string | undefined> {
+  let user: string | undefined
+  let isBegun = false
+  const isRight = await relay?.(async (message) => {
+    if (isBegun) dialogue.proceed(message)
+    else dialogue.begin(mechanism, message)
+    const reply = await dialogue.next()
+    if (!isBegun && reply.startsWith('CONT')) {
+      isBegun = true
+      return dataIn(reply)
+    }
+    // Its last word may come with the verdict, or before it.
+    if (reply.startsWith('CONT')) dialogue.proceed('')
+    user = verdict(reply.startsWith('CONT') ? await dialogue.next() : reply)
+    return user === undefined ? undefined : dataIn(reply)
+  })
+  return isRight ? user : undefined
+}
+
+/** One request of Dovecot's auth protocol, and its replies one after the other. */
+class Dialogue {
+  readonly #exchange: Exchange
+  readonly #session: DovecotQuestion['session']
+  readonly #replies: string[] = []
+  #count = 0
+  #wake: ((reply: string) => void) | undefined
+
+  constructor(path: string, session: DovecotQuestion['session']) {
+    this.#session = session
+    this.#exchange = new Exchange(
+      { name: path, path, tls: false },
+      { limit: LONGEST, isWhole: (answer) => this.#take(repliesIn(answer)) },
+    )
+  }
+
+  begin(mechanism: string, response: string): void {
+    const { remote, local, tls } = this.#session
+    const parameters = [
+      'service=smtp',
+      ...(tls ? ['secured'] : []),
+      'nologin',
+      'final-resp-ok',
+      // Who tries too often is stopped here already; Dovecot would count our address.
+      'no-penalty',
+      ...addressParameter('lip', local.address),
+      ...addressParameter('rip', remote.address),
+      `resp=${encoded(response)}`,
+    ]
+    this.#write(`VERSION\t1\t2\nCPID\t${process.pid}\nAUTH\t1\t${mechanism}\t${parameters.join('\t')}\n`)
+  }
+
+  proceed(response: string): void {
+    this.#write(`CONT\t1\t${encoded(response)}\n`)
+  }
+
+  /** @throws {Error} when Dovecot has hung up before */
+  next(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const reply = this.#replies.shift()
+      if (reply !== undefined) return resolve(reply)
+      this.#wake = resolve
+      this.#exchange.answer.then(() => reject(new Error('dovecot hung up without an answer')), reject)
+    })
+  }
+
+  end(reason: Error): void {
+    this.#exchange.abandon(reason)
+  }
+
+  #take(replies: readonly string[]): boolean {
+    this.#replies.push(...replies.slice(this.#count))
+    this.#count = replies.length
+    if (this.#wake) {
+      const reply = this.#replies.shift()
+      if (reply !== undefined) {
+        this.#wake(reply)
+        this.#wake = undefined
+      }
+    }
+    return replies.at(-1)?.startsWith('CONT') === false
+  }
+
+  #write(text: string): void {
+    void this.#exchange.write(text)
+  }
+}
+
+function encoded(text: string): string {
+  return Buffer.from(text).toString('base64')
+}
+
+/** What Dovecot says to the client: behind the id, or in `resp=`. */
+function dataIn(reply: string): string {
+  const [kind, , ...fields] = reply.split('\t')
+  const data = kind === 'CONT' ? fields[0] : fields.find((field) => field.startsWith('resp='))?.slice(5)
+  return Buffer.from(data ?? '', 'base64').toString('utf8')
+}
+
+function responseOf(attempt: Said): readonly [mechanism: string, response: string] {
   if ('password' in attempt) return ['PLAIN', `${attempt.authorize ?? ''}\0${attempt.username}\0${attempt.password}`]
   const { mechanism, username, token } = attempt
   if (mechanism === 'XOAUTH2') return [mechanism, `user=${username}\x01auth=Bearer ${token}\x01\x01`]
@@ -73,17 +159,17 @@ function addressParameter(name: string, address: string): readonly string[] {
   return /^[0-9a-f.:]+$/i.test(address) ? [`${name}=${address}`] : []
 }
 
-/** The last line that says something of our request. */
-function replyIn(answer: Buffer): string | undefined {
+/** The lines that say something of our request. */
+function repliesIn(answer: Buffer): readonly string[] {
   const text = answer.toString('utf8')
   return text
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
-    .findLast((line) => /^(?:OK|FAIL|CONT)\t1(?:\t|$)/.test(line))
+    .filter((line) => /^(?:OK|FAIL|CONT)\t1(?:\t|$)/.test(line))
 }
 
-function verdict(reply: string | undefined): string | undefined {
-  if (reply === undefined || reply.startsWith('CONT')) throw new Error('dovecot hung up without an answer')
+function verdict(reply: string): string | undefined {
+  if (reply.startsWith('CONT')) throw new Error('dovecot asks for more than there is to say')
   const fields = reply.split('\t').slice(2)
   if (reply.startsWith('FAIL')) {
     if (fields.some((field) => field === 'temp' || field === 'code=temp_fail'))

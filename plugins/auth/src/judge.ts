@@ -57,7 +57,7 @@ export class Judge {
     )
       return undefined
     const { socket, options } = this.#deps
-    if (socket !== undefined && isForDovecot(attempt) && ('password' in attempt || options.dovecot?.oauth)) {
+    if (socket !== undefined && isForDovecot(attempt, options)) {
       const within = AbortSignal.any([signal, AbortSignal.timeout(options.deadline)])
       const name = await askDovecot(socket, { attempt, session }, within)
       return name === undefined ? undefined : this.#known(name)
@@ -128,6 +128,8 @@ export class Judge {
   }
 }
 
-function isForDovecot(attempt: AuthAttempt): attempt is DovecotQuestion['attempt'] {
-  return 'password' in attempt || 'token' in attempt
+function isForDovecot(attempt: AuthAttempt, { dovecot }: AuthOptions): attempt is DovecotQuestion['attempt'] {
+  if ('password' in attempt) return true
+  if ('token' in attempt) return dovecot?.oauth === true
+  return attempt.mechanism === 'SCRAM-SHA-256' && dovecot?.scram === true && attempt.relay !== undefined
 }

@@ -20,6 +20,10 @@ const fields = z.strictObject({
 
 const dovecot = z.strictObject({
   socket: z.string().describe('Of Dovecot’s service `auth`: its listener `auth-client`'),
+  scram: z
+    .boolean()
+    .default(false)
+    .describe('Offer SCRAM-SHA-256: Dovecot and the client speak it with each other, without channel binding'),
   oauth: z.boolean().default(false).describe('Dovecot judges tokens, too: offer XOAUTH2 and OAUTHBEARER'),
 })
 

@@ -7,15 +7,15 @@ import type { HookTable } from '../plan/hook-table.ts'
 /** They are derived: what nobody can honour is not offered. */
 export function offerOf(table: HookTable): Offer {
   // Who runs in the shadow lets nobody in.
-  const mechanisms = new Set<Mechanism>(
-    (table.auth ?? []).flatMap((handler) => (handler.shadow ? [] : handler.mechanisms)),
-  )
+  const judges = (table.auth ?? []).filter(({ shadow }) => !shadow)
+  const mechanisms = new Set<Mechanism>(judges.flatMap((handler) => handler.mechanisms))
   const queues = (table.queue ?? []).filter(({ shadow }) => !shadow)
   // Any of them may be the one that takes the message.
   const all = (feature: QueueFeature): boolean =>
     queues.length > 0 && queues.every((handler) => handler.supports.includes(feature))
   return {
     mechanisms: [...mechanisms],
+    channelBinding: judges.every(({ relays, mechanisms }) => !relays || !mechanisms.includes('SCRAM-SHA-256')),
     eightBitMime: all('8BITMIME'),
     binaryMime: all('BINARYMIME'),
     smtputf8: all('SMTPUTF8'),

@@ -38,6 +38,7 @@ function answer<K extends HookName>(hook: K, run: Handler<K>['run']): Handler<K>
     when: undefined,
     awaits: [],
     mechanisms: [],
+    relays: false,
     supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
     carries: undefined,
     ways: undefined,

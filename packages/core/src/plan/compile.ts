@@ -44,6 +44,7 @@ const BESIDE = new Set([
   'provides',
   'timeout',
   'mechanisms',
+  'relays',
   'supports',
   'carries',
   'ways',
@@ -60,6 +61,7 @@ const LONG_TIMEOUT = 60_000
 type Spec = HookOptions & {
   readonly handler: (context: never) => unknown
   readonly mechanisms?: readonly Mechanism[]
+  readonly relays?: boolean
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
   readonly ways?: Handler['ways']
@@ -135,6 +137,8 @@ function hooksOf(use: Use, instance: PluginInstance, mistakes: Mistakes | undefi
         )
       if (hook === 'auth' && !spec.mechanisms?.length)
         mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
+      if (spec.relays !== undefined && hook !== 'auth')
+        mistakes?.add('ERR_HOOK', `${use.name}.${hook}: "relays" goes with auth`)
       result.push([hook as HookName, spec]) // it was just found among the names
     }
   }
@@ -171,6 +175,7 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     when: options.when as Handler['when'],
     awaits: [],
     mechanisms: spec.mechanisms ?? [],
+    relays: spec.relays === true,
     supports: spec.supports ?? [],
     carries: spec.carries,
     ways: spec.ways,

@@ -25,6 +25,8 @@ export interface AnyHandler {
   /** Hooks whose handlers may still be running, their refusals delayed, and provide a fact this one reads. */
   readonly awaits: readonly DelayedHook[]
   readonly mechanisms: readonly Mechanism[]
+  /** Somebody else judges SCRAM: nothing can be bound to our TLS connection. */
+  readonly relays: boolean
   readonly supports: readonly QueueFeature[]
   /** Undefined: it may take routes with any `via`. */
   readonly carries: ((via: string) => boolean) | undefined

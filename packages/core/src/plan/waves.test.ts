@@ -24,6 +24,7 @@ function handler(
     when: undefined,
     awaits: [],
     mechanisms: [],
+    relays: false,
     supports: [],
     carries: undefined,
     ways: undefined,

@@ -9,12 +9,18 @@ import type { AuthExchange, AuthStep, ExchangeContext } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 import { decodeName } from './token.ts'
 
-type Keys = Parameters<Extract<AuthAttempt, { mechanism: 'SCRAM-SHA-256' }>['verify']>[0]
+type ScramAttempt = Extract<AuthAttempt, { mechanism: 'SCRAM-SHA-256' }>
+type Keys = Parameters<ScramAttempt['verify']>[0]
 
 /** RFC 5802 §7, client-first-message: GS2 header, name, nonce; extensions are passed over. */
 const FIRST = /^(([ny]|p=tls-exporter),(?:a=([^,]+))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)$/
 /** client-final-message: the GS2 header again, both nonces, the proof. */
 const FINAL = /^(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)),p=([A-Za-z0-9+/=]+)$/
+
+/** server-first-message, of somebody else: both nonces, salt, iterations. It is a line, and no longer than what the client may say. */
+const SERVER_FIRST = /^r=[!-+\--~]+,s=[A-Za-z0-9+/=]+,i=[0-9]{1,9}(?:,[ -~]*)?$/
+const SERVER_FINAL = /^v=([A-Za-z0-9+/=]+)(?:,[ -~]*)?$/
+const LONGEST = 4_096
 
 /** RFC 5802 §6: a client that can bind, and was told that we cannot, has talked to somebody between us. */
 const DOWNGRADED: AuthStep = { refusal: reply(535, '5.7.8', 'Authentication credentials invalid') }
@@ -29,7 +35,13 @@ export class Scram implements AuthExchange {
   readonly #context: ExchangeContext
   readonly #isPlus: boolean
   #first:
-    | { readonly header: string; readonly bare: string; readonly nonce: string; readonly username: string }
+    | {
+        readonly header: string
+        readonly bare: string
+        readonly nonce: string
+        readonly username: string
+        readonly whole: string
+      }
     | undefined
   #signature: string | undefined
   #isAsked = false
@@ -41,15 +53,22 @@ export class Scram implements AuthExchange {
 
   next(response: Buffer | undefined): AuthStep {
     if (response === undefined) return { challenge: '' }
-    const match = FIRST.exec(textOf(response) ?? '')
+    const whole = textOf(response) ?? ''
+    const match = FIRST.exec(whole)
     const [, header = '', flag = '', authorize = '', bare = '', name = '', nonce = ''] = match ?? []
     const username = decodeName(name)
     if (flag.length > 1 !== this.#isPlus) return MALFORMED
     if (flag === 'y' && this.#context.channelBinding !== undefined) return DOWNGRADED
     if (!isName(username) || (authorize !== '' && !isName(decodeName(authorize)))) return MALFORMED
-    this.#first = { header, bare, nonce, username }
-    const verify = (keys: Keys): Promise<boolean> => this.#verify(keys)
-    return { attempt: { mechanism: 'SCRAM-SHA-256', username, authorize: decodeName(authorize) || undefined, verify } }
+    this.#first = { header, bare, nonce, username, whole }
+    const attempt: ScramAttempt = {
+      mechanism: 'SCRAM-SHA-256',
+      username,
+      authorize: decodeName(authorize) || undefined,
+      verify: (keys) => this.#verify(keys),
+      relay: (ask) => this.#relay(ask),
+    }
+    return { attempt }
   }
 
   /** RFC 5802 §5, server-final-message: we know the password too. */
@@ -65,6 +84,24 @@ export class Scram implements AuthExchange {
       .digest()
       .subarray(0, 16)
     return this.#verify({ salt, iterations: ITERATIONS, storedKey: randomBytes(32), serverKey: randomBytes(32) })
+  }
+
+  async #relay(ask: Parameters<NonNullable<ScramAttempt['relay']>>[0]): Promise<boolean> {
+    if (this.#first === undefined || this.#isAsked || this.#isPlus) return false
+    const challenge = await ask(this.#first.whole)
+    // Nobody was asked for a proof: `failure` does it.
+    if (challenge === undefined) return false
+    if (challenge.length > LONGEST || !SERVER_FIRST.test(challenge)) throw new Error('no server-first-message of SCRAM')
+    this.#isAsked = true
+    const response = await this.#context.ask(challenge)
+    const proof = response && textOf(response)
+    if (proof === undefined || !FINAL.test(proof)) return false
+    const final = await ask(proof)
+    if (final === undefined) return false
+    const [, signature] = SERVER_FINAL.exec(final) ?? []
+    if (signature === undefined || final.length > LONGEST) throw new Error('no server-final-message of SCRAM')
+    this.#signature = signature
+    return true
   }
 
   async #verify({ salt, iterations, storedKey, serverKey }: Keys): Promise<boolean> {

@@ -186,6 +186,52 @@ test('RFC 9266 §2: SCRAM-SHA-256-PLUS proves the password for this TLS connecti
   assert.equal(await talker.say(''), '235 2.7.0 Welcome')
 })
 
+test('RFC 5802 §5: where somebody else has the keys, that one and the client speak with each other', async () => {
+  const heard: string[] = []
+  let answers: (string | undefined)[] = []
+  const auth = judge(
+    (attempt) =>
+      attempt.mechanism === 'SCRAM-SHA-256' &&
+      attempt.relay !== undefined &&
+      attempt.relay(async (message) => {
+        heard.push(message)
+        return answers.shift()
+      }),
+  )
+  const fixture = await start(
+    { tls: 'implicit', certificate: CERTIFICATE },
+    { auth, offer: () => ({ ...OFFER, mechanisms: ['SCRAM-SHA-256'], channelBinding: false }) },
+  )
+  await using _ = fixture
+  const talker = await fixture.client({ tls: true, maxVersion: 'TLSv1.3' })
+  await talker.reply()
+  // Nothing is bound to a connection that ends here, and a client that could bind was not lied to.
+  assert.match(await talker.say('EHLO x'), /AUTH SCRAM-SHA-256\|/)
+  const first = `AUTH SCRAM-SHA-256 ${base64('y,,n=user,r=abc')}`
+  const challenge = 'r=abcdef,s=c2FsdA==,i=4096'
+  const proof = 'c=eSws,r=abcdef,p=cHJvb2Y='
+  answers = [challenge, 'v=c2lnbmF0dXJl']
+  assert.equal(await talker.say(first), `334 ${base64(challenge)}`)
+  assert.equal(await talker.say(base64(proof)), `334 ${base64('v=c2lnbmF0dXJl')}`)
+  assert.equal(await talker.say(''), '235 2.7.0 Welcome')
+  assert.deepEqual(heard, ['y,,n=user,r=abc', proof])
+  for (const [said, proven] of [
+    [[challenge, undefined], proof],
+    [[challenge], 'nonsense'],
+    [[undefined], proof],
+    [['r=abc\r\n334,s=c2FsdA==,i=4096'], proof],
+    [[challenge, 'e=other-error'], proof],
+  ] as const) {
+    const other = await fixture.client({ tls: true, maxVersion: 'TLSv1.3' })
+    await other.reply()
+    await other.say('EHLO x')
+    answers = [...said]
+    // Who does not exist is asked for a proof, too.
+    assert.match(await other.say(first), /^334 [A-Za-z0-9+/=]+$/)
+    assert.match(await other.say(base64(proven)), /^[45]\d\d /, String(said))
+  }
+})
+
 test('RFC 5802 §6: a client that could bind and believes that we cannot was lied to; one that cannot is welcome', async () => {
   await using fixture = await openTls('TLSv1.3')
   assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('y,,n=user,r=abc')}`), /^535 5\.7\.8 /)

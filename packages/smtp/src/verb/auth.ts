@@ -54,7 +54,9 @@ export function auth(conversation: Conversation, argument: string) {
     )
   const outcome: AuthOutcome = { refusal: undefined, isGood: false, giveUp: () => {} }
   const { hostname } = conversation.settings
-  const { tls, channelBinding } = conversation
+  const { tls } = conversation
+  // A client that can bind and was not offered it has not been deceived.
+  const channelBinding = offer.channelBinding === false ? undefined : conversation.channelBinding
   const exchange = make({ hostname, tls, channelBinding, ask: (text) => ask(conversation, text, outcome) })
   const attempt: Attempt = { exchange, outcome }
   if (initial === undefined) return proceed(conversation, attempt, undefined)

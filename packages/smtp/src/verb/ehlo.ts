@@ -26,7 +26,11 @@ export function mechanismsFor(conversation: State, offer: Offer): readonly WireM
   if (conversation.tls === undefined && !authWithoutTls) return NOTHING
   return offer.mechanisms
     .filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || conversation.tls?.client !== undefined))
-    .flatMap((name) => (name === 'SCRAM-SHA-256' && canBind(conversation) ? ['SCRAM-SHA-256-PLUS', name] : [name]))
+    .flatMap((name) =>
+      name === 'SCRAM-SHA-256' && offer.channelBinding !== false && canBind(conversation)
+        ? ['SCRAM-SHA-256-PLUS', name]
+        : [name],
+    )
 }
 
 function canBind({ tls, isForwarded }: State): boolean {
