@@ -8,6 +8,11 @@ type Notes = Awaited<ReturnType<Outbox['notes']>>
 export class MemoryOutbox implements Outbox {
   #entries: Entries[number][] = []
   readonly #notes = new Map<string, string>()
+  readonly #now: () => number
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
 
   /** Adds events at once; `now` in milliseconds since the epoch. */
   write(events: readonly string[], now: number): void {
@@ -19,7 +24,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   async append(events: readonly string[]): Promise<void> {
-    this.write(events, Date.now())
+    this.write(events, this.#now())
   }
 
   async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<Entries> {

@@ -35,9 +35,9 @@ export interface MemoryQueue {
   kill(store: QueueStore): void
 }
 
-/** A shared memory in which stores can be opened. */
-export function memoryQueue(): MemoryQueue {
-  const memory = new Memory()
+/** A shared memory in which stores can be opened. `now`: milliseconds since the epoch, of events that are added by themselves. */
+export function memoryQueue(now: () => number = Date.now): MemoryQueue {
+  const memory = new Memory(now)
   return { open: () => new MemoryStore(memory), kill: (store) => void memory.dead.add(store.owner) }
 }
 
@@ -50,11 +50,15 @@ class Memory {
   readonly messages = new Map<string, Entry>()
   readonly finished = new Map<string, FinishedMessage>()
   readonly suspensions = new Map<string, Suspension>()
-  readonly outbox = new MemoryOutbox()
   readonly keys = new Map<string, { readonly id: string; readonly until: number }>()
+  readonly outbox: MemoryOutbox
   unreturned = 0
   readonly dead = new Set<string>()
   #owners = 0
+
+  constructor(now: () => number) {
+    this.outbox = new MemoryOutbox(now)
+  }
 
   name(): string {
     return `memory-${++this.#owners}`

@@ -9,7 +9,7 @@ import type { Outbox } from './outbox.ts'
 /** Who tells programs. */
 export interface OutboxSubscriber {
   /** What is written down from now on. */
-  readonly kinds: readonly MailEvent['kind'][]
+  readonly kinds: ReadonlySet<MailEvent['kind']>
   /** A reply when no more mail should be taken, because its events would have no room. */
   admit?(): Reply | undefined
   /** This process has written events: there is something to read. */
@@ -18,8 +18,8 @@ export interface OutboxSubscriber {
 
 /** The events of a queue, for who tells programs of them. The queue plugins provide it. */
 export interface MailOutbox {
-  /** Lets events be written down, until what it returns is called. */
-  subscribe(subscriber: OutboxSubscriber): () => void
+  /** Who is in it has events written down. */
+  readonly subscribers: Set<OutboxSubscriber>
   /** The events; the queue is opened by the first who asks. */
   open(): Promise<Outbox>
 }
@@ -28,23 +28,13 @@ export const MailOutbox: Service<MailOutbox> = defineService('outbox')
 
 /** Makes the events of one queue. */
 export class EventWriter implements Events, MailOutbox {
-  readonly #subscribers = new Set<OutboxSubscriber>()
+  readonly subscribers = new Set<OutboxSubscriber>()
   readonly #open: () => Promise<Outbox>
   readonly #now: () => number
-  #kinds: ReadonlySet<MailEvent['kind']> = new Set()
 
   constructor(open: () => Promise<Outbox>, now: () => number) {
     this.#open = open
     this.#now = now
-  }
-
-  subscribe(subscriber: OutboxSubscriber): () => void {
-    this.#subscribers.add(subscriber)
-    this.#count()
-    return () => {
-      this.#subscribers.delete(subscriber)
-      this.#count()
-    }
   }
 
   open(): Promise<Outbox> {
@@ -52,14 +42,14 @@ export class EventWriter implements Events, MailOutbox {
   }
 
   async publish(event: MailEvent): Promise<void> {
-    if (!this.#kinds.has(event.kind)) return
+    if (!this.#wants(event.kind)) return
     await (await this.#open()).append([publishedEvent(event, this.#now())])
     this.written()
   }
 
   /** A reply when no more mail should be taken. */
   admit(): Reply | undefined {
-    for (const { admit } of this.#subscribers) {
+    for (const { admit } of this.subscribers) {
       const reply = admit?.()
       if (reply) return reply
     }
@@ -68,7 +58,7 @@ export class EventWriter implements Events, MailOutbox {
 
   /** What is to be written with a message that is taken. Notifications of our own are nobody's mail: what they tell has had its event. */
   accepted(message: QueuedMessage): readonly string[] | undefined {
-    return this.#kinds.has('accepted') && message.reportOn === undefined ? acceptedEvents(message) : undefined
+    return this.#wants('accepted') && message.reportOn === undefined ? acceptedEvents(message) : undefined
   }
 
   /** What is to be written with the end of an attempt. */
@@ -77,17 +67,18 @@ export class EventWriter implements Events, MailOutbox {
     { events, state }: Pick<Transition, 'events' | 'state'>,
     now: number,
   ): readonly string[] | undefined {
-    if (this.#kinds.size === 0 || lease.message.reportOn !== undefined) return undefined
-    const wanted = events.filter(({ name, recipients }) => recipients.length > 0 && this.#kinds.has(name))
+    if (this.subscribers.size === 0 || lease.message.reportOn !== undefined) return undefined
+    const wanted = events.filter(({ name, recipients }) => recipients.length > 0 && this.#wants(name))
     return wanted.length === 0 ? undefined : wanted.map((event) => endedEvent(event, lease, { now, state }))
   }
 
   /** Tells that there is something to read. */
   written(): void {
-    for (const { written } of this.#subscribers) written?.()
+    for (const { written } of this.subscribers) written?.()
   }
 
-  #count(): void {
-    this.#kinds = new Set([...this.#subscribers].flatMap(({ kinds }) => kinds))
+  #wants(kind: MailEvent['kind']): boolean {
+    for (const { kinds } of this.subscribers) if (kinds.has(kind)) return true
+    return false
   }
 }
