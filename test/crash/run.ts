@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { eventsCommand } from './events/campaign.ts'
 import { killCommand, reloadCommand } from './kill/cli.ts'
 import { SCENARIOS } from './kill/scenario.ts'
 import { STEPS } from './steps.ts'
@@ -10,6 +11,7 @@ import { STEPS } from './steps.ts'
 const HELP = `npm run crash -- [--rounds N]
 npm run crash -- --kills N [--seed S] [--scenario NAME] [--workers N] [--side N] [--lives N] [--patience S] [--out FILE] [--resume] [--keep]
 npm run crash -- --world I --seed S …
+npm run crash -- --events N [--seed S] [--side N] [--out FILE] [--resume]
 npm run crash -- --reloads N [--seed S] [--workers N] [--patience S] [--out FILE]
 
 The first kills a queue at each of its ${STEPS.length} steps, at random under load, and one of two processes on one queue; kills a whole
@@ -36,6 +38,9 @@ everything that was acknowledged must have arrived, whole; what came twice is ex
 
 The third reloads servers N times in all, 50 each, with one and three processes in turn, under load and with commands meanwhile.
 
+The fourth kills servers N times that tell an endpoint what becomes of mail, with both queues: every event of what was acknowledged must
+arrive, under one id, in the order of its message, and none that did not happen. The endpoint fails, hangs and dies as well.
+
   --help           this text
 
 Steps: ${STEPS.join(', ')}`
@@ -46,6 +51,7 @@ process.exitCode = await choose()
 
 function choose(): Promise<number> {
   if (isGiven('--help')) return main()
+  if (isGiven('--events')) return eventsCommand(args)
   if (isGiven('--reloads')) return reloadCommand(args)
   return isGiven('--kills') || isGiven('--world') ? killCommand(args) : main()
 }

@@ -22,7 +22,7 @@ export interface RunnerOptions {
 }
 
 /** Milliseconds after which another process goes on when one has died. */
-const LOCK_MS = 5_000
+const LOCK_MS = 2_000
 /** Milliseconds between tries to be the one who tells, and after a failure. */
 const AGAIN_MS = 1_000
 /** Milliseconds that the server waits for new endpoints to be written down. */
