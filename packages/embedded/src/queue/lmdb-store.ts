@@ -31,7 +31,7 @@ import { checkKey, insert } from './insert.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { type LeasedDelivery, take, takeDue, takeWaiting } from './leases.ts'
 import { operate } from './operate.ts'
-import { LmdbOutbox, writeEvents } from './outbox.ts'
+import { LmdbOutbox } from './outbox.ts'
 import {
   decodeJson,
   decodeMessage,
@@ -109,7 +109,7 @@ export class LmdbStore implements QueueStore {
       await this.#database.commit(() => {
         checkKey(this.#tables, message)
         inserted = this.#insert(message, record)
-        writeEvents(this.#tables, events, message.queuedAt)
+        this.outbox.write(events)
       })
     } catch (error) {
       // The entry that would name the file is not there, or goes first.
@@ -180,7 +180,7 @@ export class LmdbStore implements QueueStore {
         return 'lost'
       for (const [message, record] of records)
         for (const { index } of this.#insert(message, record).leases) spawned.push({ id: message.id, index })
-      writeEvents(this.#tables, events, now)
+      this.outbox.write(events)
       if (unreturned > 0)
         this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
       return ends

@@ -9,14 +9,6 @@ type Key = [ms: number, number: number]
 /** Octets of a page of LMDB. */
 const PAGE = 4_096
 
-/** Adds events within a commit. `now` is in milliseconds since the epoch; a clock that was set back is not followed. */
-export function writeEvents({ outbox }: QueueTables, events: readonly string[] | undefined, now: number): void {
-  if (!events || events.length === 0) return
-  let [ms, number] = newest(outbox) ?? [0, -1]
-  if (now > ms) [ms, number] = [Math.floor(now), -1]
-  for (const event of events) outbox.put([ms, ++number], Buffer.from(event))
-}
-
 /** Nobody took this message after all: whoever was not told of it yet never is. For use within a commit. */
 export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: QueuedMessage): void {
   for (const { key, value } of outbox.getRange({ start: [queuedAt, 0] })) {
@@ -35,8 +27,18 @@ export class LmdbOutbox implements Outbox {
     this.#now = now
   }
 
+  /** Adds events. For use within a commit. A clock that was set back is not followed. */
+  write(events: readonly string[] | undefined): void {
+    if (!events || events.length === 0) return
+    const { outbox } = this.#database.tables
+    let [ms, number] = newest(outbox) ?? [0, -1]
+    const now = Math.floor(this.#now())
+    if (now > ms) [ms, number] = [now, -1]
+    for (const event of events) outbox.put([ms, ++number], Buffer.from(event))
+  }
+
   append(events: readonly string[]): Promise<void> {
-    return this.#database.commit(() => writeEvents(this.#database.tables, events, this.#now()))
+    return this.#database.commit(() => this.write(events))
   }
 
   async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<Entries> {
