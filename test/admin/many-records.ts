@@ -1,6 +1,6 @@
 /** Records of weeks, as several workers would have kept them: what a search is measured on. */
 import { mkdir } from 'node:fs/promises'
-import type { StoredRecord } from '@postroad/records'
+import { outcomeOf, type StoredRecord } from '@postroad/records'
 import { RecordWriter } from '../../packages/records/src/store/writer.ts'
 
 /** Workers whose segments stand beside each other. */
@@ -52,7 +52,8 @@ export async function writeRecords(folder: string, { count, now }: { readonly co
     const end = Math.min(at + BATCH, count)
     for (; at < end; at++) {
       clock = timeAt(at, { count, now })
-      writers[at % WORKERS]?.add(at === needleAt ? needle(clock) : record(at, clock))
+      const one = at === needleAt ? needle(clock) : record(at, clock)
+      writers[at % WORKERS]?.add(one, { line: `${JSON.stringify(one)}\n` }, outcomeOf(one))
     }
     await Promise.all(writers.map((writer) => writer.flush()))
   }

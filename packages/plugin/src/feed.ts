@@ -48,7 +48,8 @@ export type FeedRecord = Readonly<Record<string, unknown>> & {
 export interface FeedWatcher {
   opened?(event: FeedOpened): void
   ran?(event: FeedRun): void
-  recorded?(record: FeedRecord): void
+  /** `written.line` is the record as one line of JSON, with its line break: made when it is first read, once for all who do. */
+  recorded?(record: FeedRecord, written: { readonly line: string }): void
   /** A line of the log that is no canonical record, at the level that the operator wants: JSON with `time`, `level`, `text`, `plugin` and other fields. */
   logged?(line: string): void
 }

@@ -79,7 +79,8 @@ export function handFeed(): Feed & { tell(...records: readonly FeedRecord[]): vo
       return () => watchers.delete(watcher)
     },
     tell: (...records) => {
-      for (const record of records) for (const watcher of watchers) watcher.recorded?.(record)
+      for (const record of records)
+        for (const watcher of watchers) watcher.recorded?.(record, { get line() { return `${JSON.stringify(record)}\n` } }) // biome-ignore format: one line
     },
   }
 }

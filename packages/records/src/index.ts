@@ -4,7 +4,7 @@
  * Begin to read at `records.ts`: what is kept of the service `Feed`, and all questions. `record.ts` is what a record is when it is read,
  * `words.ts` the words by which it is found: the same rule makes those of a record and those of a question.
  *
- * `store/` is the disk: `writer.ts` appends to segments of its own process, `block.ts` is their index (a filter of words for each 64 records),
+ * `store/` is the disk: `record-chunk.ts` holds what waits, as octets, `writer.ts` appends it to segments of its own process, `block.ts` is their index (a filter of words for each 64 records),
  * `reader.ts` searches those of all processes, `retention.ts` deletes what is old.
  *
  * `stats/` keeps numbers by the minute, so that a picture costs no look at a record.

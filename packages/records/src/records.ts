@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { ApiAnswer } from '@postroad/admin-api'
 import { defineService, type Feed, type Logger, type Service } from '@postroad/plugin'
-import { type StoredRecord, timeOf } from './record.ts'
+import { parseRecord, type StoredRecord, timeOf } from './record.ts'
 import type { RecordPlace, RecordSource } from './source.ts'
 import { StatsKeeper } from './stats/keeper.ts'
 import { type PluginAnswer, pluginNumbers, seriesOf, spanOf, summaryOf } from './stats/numbers.ts'
@@ -134,7 +134,7 @@ class KeptRecords implements MailRecords {
     this.#log = log ?? this.#log
     const known = this.#feeds.get(feed) ?? {
       count: 0,
-      stop: feed.watch({ recorded: (record) => this.#add(record as StoredRecord) }), // fields of another type are passed over
+      stop: feed.watch({ recorded: (record, written) => this.#add(record as StoredRecord, written) }), // fields of another type are passed over
     }
     known.count++
     this.#feeds.set(feed, known)
@@ -163,13 +163,18 @@ class KeptRecords implements MailRecords {
     return this.#writer.dropped
   }
 
-  #add(record: StoredRecord): void {
-    this.#writer.add(record)
+  #add(told: StoredRecord, written: { readonly line: string }): void {
+    let record = told
+    let outcome: MailOutcome | undefined
     try {
-      this.#stats.add(record)
+      outcome = outcomeOf(record)
     } catch {
-      // A plugin has left something of another shape in it: a picture lacks it.
+      // A plugin has left something of another shape in it: it is taken as it will be read.
+      record = readBack(written) ?? told
+      outcome = record === told ? undefined : outcomeOf(record)
     }
+    if (outcome !== undefined) this.#stats.add(record, outcome)
+    this.#writer.add(record, written, outcome)
   }
 
   async search({
@@ -289,6 +294,14 @@ class KeptRecords implements MailRecords {
     for (const { stop } of this.#feeds.values()) stop()
     this.#feeds.clear()
     await Promise.all([this.#writer.close(), this.#stats.close()])
+  }
+}
+
+function readBack(written: { readonly line: string }): StoredRecord | undefined {
+  try {
+    return parseRecord(written.line)
+  } catch {
+    return undefined // it cannot be written either
   }
 }
 

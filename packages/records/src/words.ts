@@ -5,8 +5,11 @@ import { listOf, refusedOf, type StoredRecord } from './record.ts'
 import { type MailOutcome, outcomeOf } from './story/outcome.ts'
 
 /** Words of a subject or a reply that count. */
-const MOST = 20
-const LENGTH = 200
+export const MOST_WORDS = 20
+/** Characters in which they are looked for. */
+export const TEXT_LENGTH = 1_000
+/** Characters of a word. */
+export const LENGTH = 200
 
 /** The network that mail of one sender comes from, as greylisting sees it. */
 export function networkWord(address: string): string | undefined {
@@ -14,37 +17,123 @@ export function networkWord(address: string): string | undefined {
   return network && `net:${network}`
 }
 
+/** Takes the words of a record, one after the other, any of them more than once. What is of another type than it should be has none. */
+export interface WordTaker {
+  /** What is found as a whole. */
+  word(text: unknown): void
+  /** An address, or its domain. */
+  address(text: unknown): void
+  /** Each word of a text. */
+  text(text: unknown): void
+  /** `550`, `5xx`, `5.7.1`, and the words behind them. */
+  reply(text: unknown): void
+}
+
+const WHOLE = ['event', 'id', 'receipt', 'transaction', 'listener', 'helo', 'queue', 'host', 'class', 'via', 'closed', 'messageId'] as const // biome-ignore format: a list
+
+/** Gives all words of a record. @param outcome how it ended, where it is one that is shown */
+export function giveWords(record: StoredRecord, outcome: MailOutcome | undefined, taker: WordTaker): void {
+  for (const key of WHOLE) taker.word(record[key])
+  if (record.event === 'transaction') taker.word(sessionOf(record.id))
+  taker.address(record.from)
+  for (const address of listOf(record.to)) taker.address(address)
+  taker.address(record.identity)
+  taker.address(record.user)
+  for (const { to, plugin, reply } of refusedOf(record)) {
+    taker.address(to)
+    taker.word(plugin)
+    taker.reply(reply)
+  }
+  if (typeof record.remote === 'string') {
+    taker.word(record.remote)
+    taker.word(knownNetwork(record.remote))
+  }
+  taker.text(record.subject)
+  for (const reply of listOf(record.reply)) taker.reply(reply)
+  if (outcome !== undefined) taker.word(OUTCOME_WORDS[outcome])
+  let last: string | undefined
+  for (const { plugin, kind, shadow } of record.opinions ?? []) {
+    if (plugin !== last) taker.word(plugin)
+    last = plugin
+    if (shadow) taker.word('shadow')
+    if (kind === 'error' || kind === 'late') taker.word('failed')
+  }
+}
+
 /** The words of a record, lower-case, each once. */
 export function wordsOf(record: StoredRecord): ReadonlySet<string> {
-  const words = new Set<string>()
-  const add = (value: unknown): void => {
-    if (typeof value === 'string' && value !== '') words.add(value.slice(0, LENGTH).toLowerCase())
+  const words = new WordSet()
+  giveWords(record, isShown(record) ? outcomeOf(record) : undefined, words)
+  return words.all
+}
+
+class WordSet implements WordTaker {
+  readonly all = new Set<string>()
+
+  word(text: unknown): void {
+    if (typeof text === 'string' && text !== '') this.all.add(wholeWord(text))
   }
-  add(record.event)
-  add(record.id)
-  if (record.event === 'transaction') add(record.id.split('.')[0])
-  for (const key of ['receipt', 'transaction', 'listener', 'helo', 'queue', 'host', 'class', 'via', 'closed'] as const)
-    add(record[key])
-  for (const address of [record.from, ...listOf(record.to), record.identity, record.user]) addAddress(address, words)
-  for (const { to, plugin, reply } of refusedOf(record)) {
-    addAddress(to, words)
-    add(plugin)
-    addReply(reply, words)
+
+  address(text: unknown): void {
+    if (typeof text !== 'string' || text === '') return
+    const plain = wholeWord(text)
+    this.all.add(plain)
+    const domain = domainOf(plain)
+    if (domain !== undefined) this.all.add(domain)
   }
-  if (record.remote !== undefined) {
-    add(record.remote)
-    add(networkWord(record.remote))
+
+  text(text: unknown): void {
+    if (typeof text === 'string') for (const word of wordsOfText(text)) this.all.add(word)
   }
-  add(record.messageId)
-  if (record.subject !== undefined) addText(record.subject, words)
-  for (const reply of listOf(record.reply)) addReply(reply, words)
-  if (isShown(record)) words.add(outcomeWord(outcomeOf(record)))
-  for (const { plugin, kind, shadow } of record.opinions ?? []) {
-    add(plugin)
-    if (shadow) words.add('shadow')
-    if (kind === 'error' || kind === 'late') words.add('failed')
+
+  reply(text: unknown): void {
+    if (typeof text !== 'string' || text === '') return
+    this.word(text.slice(0, 3))
+    this.word(`${text.charAt(0)}xx`)
+    this.text(text.slice(4))
+  }
+}
+
+/** As it is found as a whole. */
+export function wholeWord(text: string): string {
+  return text.slice(0, LENGTH).toLowerCase()
+}
+
+/** Of an address as it is found. */
+export function domainOf(plain: string): string | undefined {
+  const at = plain.lastIndexOf('@')
+  return at > 0 && at < plain.length - 1 ? plain.slice(at + 1) : undefined
+}
+
+/** Each word of a text, up to {@link MOST_WORDS}. */
+export function wordsOfText(text: string): readonly string[] {
+  const words: string[] = []
+  for (const [word] of text
+    .slice(0, TEXT_LENGTH)
+    .toLowerCase()
+    .matchAll(/[\p{L}\p{N}][\p{L}\p{N}.'_-]*/gu)) {
+    words.push(word.replace(/[.'_-]+$/, '').slice(0, LENGTH))
+    if (words.length === MOST_WORDS) break
   }
   return words
+}
+
+function sessionOf(id: unknown): string | undefined {
+  if (typeof id !== 'string') return undefined
+  const dot = id.indexOf('.')
+  return dot < 0 ? undefined : id.slice(0, dot)
+}
+
+/** Networks of addresses: clients come again. */
+const networks = new Map<string, string | undefined>()
+const KNOWN = 2_048
+
+function knownNetwork(address: string): string | undefined {
+  if (networks.has(address)) return networks.get(address)
+  if (networks.size >= KNOWN) networks.clear()
+  const network = networkWord(address)
+  networks.set(address, network)
+  return network
 }
 
 const SHOWN: ReadonlySet<string> = new Set(['transaction', 'session', 'auth'])
@@ -56,7 +145,16 @@ export function isShown({ event }: StoredRecord): boolean {
 
 /** The word of all that ended so. */
 export function outcomeWord(outcome: MailOutcome): string {
-  return `outcome:${outcome}`
+  return OUTCOME_WORDS[outcome]
+}
+
+const OUTCOME_WORDS: Readonly<Record<MailOutcome, string>> = {
+  accepted: 'outcome:accepted',
+  quarantined: 'outcome:quarantined',
+  discarded: 'outcome:discarded',
+  deferred: 'outcome:deferred',
+  refused: 'outcome:refused',
+  left: 'outcome:left',
 }
 
 /** What is searched: each inner list has spellings of one word, of which one must be met. */
@@ -68,7 +166,7 @@ export function wantedOf(question: string): WantedWords {
     .trim()
     .split(/\s+/)
     .filter((word) => word !== '')
-    .slice(0, MOST)
+    .slice(0, MOST_WORDS)
     .map(spellings)
 }
 
@@ -107,31 +205,4 @@ function spellings(given: string): readonly string[] {
   // A Message-ID has the shape of an address; as a digest it is one of the whole.
   const whole = createHash('sha256').update(word).digest('hex').slice(0, 12)
   return [...new Set([plain, hashed, whole])]
-}
-
-function addAddress(address: string | undefined, words: Set<string>): void {
-  if (address === undefined || address === '') return
-  const plain = address.slice(0, LENGTH).toLowerCase()
-  words.add(plain)
-  const at = plain.lastIndexOf('@')
-  if (at > 0 && at < plain.length - 1) words.add(plain.slice(at + 1))
-}
-
-/** `550`, `5xx`, `5.7.1`, and the words behind them. */
-function addReply(reply: string, words: Set<string>): void {
-  const code = reply.slice(0, 3)
-  words.add(code)
-  words.add(`${code.charAt(0)}xx`)
-  addText(reply.slice(4), words)
-}
-
-function addText(text: string, words: Set<string>): void {
-  let count = 0
-  for (const [word] of text
-    .slice(0, 1_000)
-    .toLowerCase()
-    .matchAll(/[\p{L}\p{N}][\p{L}\p{N}.'_-]*/gu)) {
-    words.add(word.replace(/[.'_-]+$/, '').slice(0, LENGTH))
-    if (++count === MOST) return
-  }
 }

@@ -4,6 +4,13 @@ import type { FeedWatcher } from '@postroad/plugin'
 import type { Circle } from './circle.ts'
 import { Hub, type LiveEvent } from './hub.ts'
 
+const end = (recorded: FeedWatcher['recorded'], id: string, more: object) => {
+  const record = { event: 'transaction', id, time: '2026-11-30T12:00:00Z', ...more }
+  recorded?.(record, { line: `${JSON.stringify(record)}\n` })
+}
+const ACCEPTED = { reply: '250 Ok', receipt: 'q' }
+const REFUSED = { reply: '550 No' }
+
 /** A hub alone, with a feed by hand. */
 function alone(context: TestContext) {
   context.mock.timers.enable({ apis: ['setInterval'] })
@@ -32,8 +39,7 @@ function alone(context: TestContext) {
       const ids = Array.from({ length: count }, (_, n) => `S${from + n}.1`)
       for (const { ran } of watchers)
         for (const id of ids) ran?.({ id, hook: 'rcpt', at: 0, plugin: 'p', shadow: false, ms: 1, opinions: [] })
-      for (const { recorded } of watchers)
-        for (const id of ids) recorded?.({ event: 'transaction', id, time: '2026-11-30T12:00:00Z', reply: '250 Ok', receipt: 'q' }) // biome-ignore format: one line
+      for (const { recorded } of watchers) for (const id of ids) end(recorded, id, ACCEPTED)
     },
   }
 }
@@ -49,8 +55,7 @@ test('where a sample is enough nothing is told of runs while there is too much, 
   // Those that were begun have an end.
   mails(150)
   assert.equal(count(told, 'end'), 170)
-  for (const { recorded } of watchers)
-    for (let n = 0; n < 30; n++) recorded?.({ event: 'transaction', id: `T${n}.1`, time: '2026-11-30T12:00:00Z', reply: '550 No' }) // biome-ignore format: one line
+  for (const { recorded } of watchers) for (let n = 0; n < 30; n++) end(recorded, `T${n}.1`, REFUSED)
   assert.equal(count(told, 'end'), 170)
   tick()
   const [sampled] = told.filter(({ event }) => event === 'sampled')
@@ -80,8 +85,7 @@ test('who wants all is told all, and those beside him a sample', (context) => {
   const { hub, told, watchers, mails, tick } = alone(context)
   const stops = [hub.view(true), hub.view(false)]
   for (let second = 0; second < 3; second++) {
-    for (const { recorded } of watchers)
-      for (let n = 0; n < 300; n++) recorded?.({ event: 'transaction', id: `${second}T${n}.1`, time: '2026-11-30T12:00:00Z', reply: '550 No' }) // biome-ignore format: one line
+    for (const { recorded } of watchers) for (let n = 0; n < 300; n++) end(recorded, `${second}T${n}.1`, REFUSED)
     tick()
   }
   const ends = told.filter(({ event }) => event === 'end')

@@ -382,8 +382,7 @@ function makeScope(
     spool: server.spool,
     now: server.now,
     record(line) {
-      log.record(line)
-      feed.record(line)
+      feed.record(log.record(line))
     },
     logFor(plugin) {
       let own = loggers.get(plugin)

@@ -1,5 +1,6 @@
 /** Tells watchers what happens: behind the service `Feed`. One for each server, whatever generation is at work. */
-import type { Feed, FeedOpened, FeedRecord, FeedRun, FeedWatcher } from '@postroad/plugin'
+import type { Feed, FeedOpened, FeedRun, FeedWatcher } from '@postroad/plugin'
+import { CanonicalLine } from './canonical-line.ts'
 import type { Log } from './log.ts'
 
 /** What sessions look at, and call. */
@@ -12,8 +13,8 @@ export interface EventFeed {
   readonly tellsRecords: boolean
   opened(event: FeedOpened): void
   ran(event: FeedRun): void
-  /** A canonical line, before the log has shaped it. */
-  record(line: object): void
+  /** A canonical line: as the log has it, or before the log has shaped it. */
+  record(line: object | CanonicalLine): void
 }
 
 /** The feed of one server. Flags are fields, not getters: sessions read them for every run. */
@@ -42,10 +43,17 @@ export class ServerFeed implements Feed, EventFeed {
     for (const watcher of this.#watchers) this.#tell(watcher, 'ran', event)
   }
 
-  record(line: object): void {
+  record(line: object | CanonicalLine): void {
     if (!this.tellsRecords) return
-    const record = this.#log.shaped(line) as FeedRecord // every canonical line has an event and an id
-    for (const watcher of this.#watchers) this.#tell(watcher, 'recorded', record)
+    const whole = line instanceof CanonicalLine ? line : this.#log.canonical(line)
+    const { record } = whole
+    for (const watcher of this.#watchers) {
+      try {
+        watcher.recorded?.(record, whole)
+      } catch (error) {
+        this.#complain(error)
+      }
+    }
   }
 
   /** What a watcher itself logs is not told again: it would never end. */
@@ -56,13 +64,21 @@ export class ServerFeed implements Feed, EventFeed {
     this.#isLogging = false
   }
 
-  #tell<K extends keyof FeedWatcher>(watcher: FeedWatcher, name: K, event: Parameters<NonNullable<FeedWatcher[K]>>[0]) {
+  #tell<K extends Exclude<keyof FeedWatcher, 'recorded'>>(
+    watcher: FeedWatcher,
+    name: K,
+    event: Parameters<NonNullable<FeedWatcher[K]>>[0],
+  ) {
     try {
       // The event belongs to the name, which the signature says.
       watcher[name]?.(event as never)
     } catch (error) {
-      this.#log.error({ error }, 'who watches what happens has failed')
+      this.#complain(error)
     }
+  }
+
+  #complain(error: unknown): void {
+    this.#log.error({ error }, 'who watches what happens has failed')
   }
 
   #turnTo(watchers: readonly FeedWatcher[]): void {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import vm from 'node:vm'
+import type { FeedRecord } from '@postroad/plugin'
+import { ServerFeed } from './feed.ts'
 import { createLog, type LogOptions } from './log.ts'
 
 function logged(options: LogOptions, use: (log: ReturnType<typeof createLog>) => void): string {
@@ -108,6 +110,54 @@ test('addresses are hashed when the operator wants it; the domain stays', () => 
   const text = logged({ format: 'json', addresses: 'hashed' }, (log) => log.record(line))
   assert.doesNotMatch(text, /alice|bob|carol|dave|erin|frank|grace/)
   assert.match(text, /"from":"[0-9a-f]{12}@a\.test","to":\["[0-9a-f]{12}@b\.test"\]/)
+})
+
+test('a canonical line is the same in the log and for all who watch, and is written down once', () => {
+  let looks = 0
+  const line = {
+    event: 'transaction',
+    id: 'A.1',
+    from: 'alice@a.test',
+    facts: {
+      get counted() {
+        looks++
+        return new Map([['a', 1]])
+      },
+    },
+  }
+  for (const addresses of ['plain', 'hashed'] as const) {
+    looks = 0
+    const told: { readonly record: FeedRecord; readonly line: string }[] = []
+    const text = logged({ format: 'json', addresses }, (log) => {
+      const feed = new ServerFeed(log)
+      for (let n = 0; n < 3; n++) feed.watch({ recorded: (record, { line }) => void told.push({ record, line }) })
+      feed.record(log.record(line))
+    })
+    assert.equal(looks, 1)
+    const { level, ...rest } = JSON.parse(text)
+    assert.equal(level, 'info')
+    assert.deepEqual(
+      told.map(({ line }) => JSON.parse(line)),
+      [rest, rest, rest],
+    )
+    assert.ok(told.every(({ line }) => line.endsWith('}\n') && !line.slice(0, -1).includes('\n')))
+    assert.equal(told[0]?.record.time, rest.time)
+    assert.equal(told[0]?.record['from'], rest.from)
+  }
+})
+
+test('what cannot be written of a canonical line costs its field, for who watches too', () => {
+  const circle: Record<string, unknown> = {}
+  circle['self'] = circle
+  const told: string[] = []
+  const text = logged({ format: 'json' }, (log) => {
+    const feed = new ServerFeed(log)
+    feed.watch({ recorded: (_record, { line }) => void told.push(line) })
+    feed.record(log.record({ event: 'transaction', id: 'A.1', facts: circle }))
+    feed.record(log.record({}))
+  })
+  assert.match(text, /"id":"A\.1","facts":"\(cannot be written\)"\}\n\{"time":"[^"]*","level":"info"\}\n$/)
+  assert.match(told[0] ?? '', /"id":"A\.1","facts":"\(cannot be written\)"/)
 })
 
 test('a transaction for people: reply, envelope, refusals and opinions, each on a line', () => {

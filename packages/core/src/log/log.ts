@@ -1,8 +1,9 @@
 /** The log: one JSON line an event, or short coloured lines on a terminal. Written in batches; flushed when the process ends. */
 import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
-import { types } from 'node:util'
-import { errorOf, type Logger, textOf } from '@postroad/plugin'
+import type { Logger } from '@postroad/plugin'
+import { CanonicalLine } from './canonical-line.ts'
+import { jsonOf, type LineFields, type LineShape, writableFields } from './json.ts'
 import { pretty } from './pretty.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -29,10 +30,10 @@ export interface Log extends Logger {
   /** False when nobody reads: then nothing need be counted either. */
   readonly enabled: boolean
   readonly format: NonNullable<LogOptions['format']>
-  /** A canonical line. */
-  record(line: object): void
-  /** A canonical line as it is written: with its time, and addresses as the operator wants them. */
-  shaped(line: object): Readonly<Record<string, unknown>>
+  /** Writes a canonical line, which is then told to others. */
+  record(line: object): CanonicalLine
+  /** A canonical line as it would be written: with its time, and addresses as the operator wants them. */
+  canonical(line: object): CanonicalLine
   child(fields: Readonly<Record<string, unknown>>): Logger
   /** Told of each line that is no canonical one, as JSON without a line break; whether anything is written or not. Undefined: nobody listens. */
   heard: ((line: string) => void) | undefined
@@ -49,7 +50,7 @@ export function createLog(
   const least = LEVELS[options.level ?? 'info']
   const write = options.write === undefined ? out : countless(options.write)
   const hashes = options.addresses === 'hashed'
-  const shape: Shape = format === 'json' ? asJson : pretty
+  const shape: LineShape = format === 'json' ? asJson : pretty
   let waiting = ''
   let lost = 0
   const flush = (): void => {
@@ -79,19 +80,20 @@ export function createLog(
     waiting += line
     if (waiting.length > BATCH) flush()
   }
-  const shapeHashed: Shape = (line) => shape(hashAddresses(line))
-  const shapeRecord: Shape = (line) => shape(line)
-  type Bound = { text?: string; bound?: Line; as?: Shape }
-  const put = (level: LogLevel, fields: object, { text, bound, as = shape }: Bound): void => {
+  type Bound = { text?: string; bound?: LineFields }
+  const put = (level: LogLevel, fields: object, { text, bound }: Bound): void => {
     if (LEVELS[level] < least) return
     const isSilent = format === 'silent'
-    // Canonical lines are of many more mails than anybody reads the log of, and are told by the feed.
-    const { heard } = as === shape ? own : NOBODY
+    const { heard } = own
     if (isSilent && !heard) return
     const head = { time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...bound }
-    const line = isSilent ? undefined : written(head, fields, as)
+    const line = isSilent ? undefined : withHead(head, fields, shape)
     if (line !== undefined) push(line)
-    heard?.((line !== undefined && as === asJson ? line : written(head, fields, asJson)).trimEnd())
+    heard?.((line !== undefined && shape === asJson ? line : withHead(head, fields, asJson)).trimEnd())
+  }
+  const canonical = (line: object): CanonicalLine => {
+    const fields = line as LineFields // any object has fields
+    return new CanonicalLine(new Date(now()).toISOString(), hashes ? hashedFields(fields) : fields)
   }
   const logger = (bound: Readonly<Record<string, unknown>>): Logger => ({
     debug: (fields, text) => put('debug', fields, { bound, text }),
@@ -104,96 +106,49 @@ export function createLog(
     heard: undefined,
     enabled: format !== 'silent',
     format,
-    record: (line) => put('info', line, { as: hashes ? shapeHashed : shapeRecord }),
-    shaped: (line) => ({ time: new Date(now()).toISOString(), ...(hashes ? hashAddresses({ ...line }) : line) }),
+    // Canonical lines are of many more mails than anybody reads the log of, and are told by the feed: `heard` is not.
+    record(line) {
+      const whole = canonical(line)
+      if (format === 'silent' || LEVELS.info < least) return whole
+      push(shape === asJson ? whole.logged : withHead({ time: whole.time, level: 'info' }, whole.fields, shape))
+      return whole
+    },
+    canonical,
     child: logger,
     flush,
   }
   return own
 }
 
-const NOBODY: Pick<Log, 'heard'> = { heard: undefined }
-const asJson: Shape = (line) => `${JSON.stringify(line, safely)}\n`
+const asJson: LineShape = (line) => `${jsonOf(line)}\n`
 
-type Line = Readonly<Record<string, unknown>>
-type Shape = (line: Line) => string
-
-/** A field that cannot be written (a circle, a getter that throws) is no reason to lose the line, and none to throw at whoever logs. */
-function written(head: Line, fields: object, shape: Shape): string {
+function withHead(head: LineFields, fields: object, shape: LineShape): string {
   try {
     return shape({ ...head, ...fields })
   } catch {
-    return shape({ ...head, ...writableFields(fields as Line, shape) }) // any object has fields
+    return shape({ ...head, ...writableFields(fields as LineFields, shape) }) // any object has fields
   }
 }
 
-function writableFields(fields: Line, shape: Shape): Line {
+function hashedFields(fields: LineFields): LineFields {
   try {
-    return Object.fromEntries(Object.keys(fields).map((key) => [key, writable(fields, key, shape)]))
+    return hashAddresses(fields)
   } catch {
-    return { fields: '(cannot be written)' } // a proxy that does not even name them
-  }
-}
-
-function writable(line: Line, key: string, shape: Shape): unknown {
-  try {
-    const value = line[key]
-    shape({ [key]: value })
-    return value
-  } catch {
-    return '(cannot be written)'
-  }
-}
-
-/** Of any realm. */
-function isError(value: unknown): value is Error {
-  return value instanceof Error || types.isNativeError(value)
-}
-
-/** Errors with their causes, and nothing that cannot be written. */
-function safely(_key: string, value: unknown): unknown {
-  if (isError(value)) return errorFields(value)
-  if (typeof value === 'symbol') return textOf(value)
-  if (typeof value === 'bigint') return value.toString()
-  if (value instanceof Map) return Object.fromEntries(value)
-  if (value instanceof Uint8Array) return `${value.length} octets`
-  return value
-}
-
-/** What the system says beside the words of an error: which call failed with what, where. */
-const SYSTEM_FIELDS = ['code', 'errno', 'syscall', 'path', 'dest', 'address', 'port'] as const
-
-/** Causes that are told of one error: a chain may be a circle. */
-const CAUSES = 8
-
-function errorFields(error: Error, depth = 0): Line {
-  const { name, message, stack } = errorOf(error)
-  const said = error as unknown as Line // any error may have any of them
-  const system = SYSTEM_FIELDS.filter((key) => typeof said[key] === 'string' || typeof said[key] === 'number')
-  const { cause } = error
-  return {
-    name,
-    message,
-    ...Object.fromEntries(system.map((key) => [key, said[key]])),
-    stack,
-    ...(error instanceof AggregateError && error.errors.length > 0 ? { errors: error.errors } : {}),
-    ...(cause === undefined || depth >= CAUSES
-      ? {}
-      : { cause: isError(cause) ? errorFields(cause, depth + 1) : cause }),
+    return hashAddresses(writableFields(fields, asJson))
   }
 }
 
 /** Those of MAIL AUTH= and RCPT ORCPT= too. */
 const ADDRESSES = new Set(['from', 'to', 'auth', 'address', 'user', 'identity'])
 
-function hashAddresses(line: Line): Line {
+function hashAddresses(line: LineFields): LineFields {
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, hashed(value, name)]))
 }
 
 function hashed(value: unknown, key: string): unknown {
   if (typeof value === 'string') return ADDRESSES.has(key) ? digest(value) : value
   if (Array.isArray(value)) return value.map((item) => hashed(item, key))
-  return typeof value === 'object' && value !== null ? hashAddresses(value as Line) : value // any object has fields
+  return typeof value === 'object' && value !== null ? hashAddresses(value as LineFields) : value // any object has fields
 }
 
 function digest(address: string): string {

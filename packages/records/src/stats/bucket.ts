@@ -1,7 +1,5 @@
 /** Numbers of one stretch of time, added up as records come; buckets of several workers, or of a longer time, are added to each other. */
-
-import { listOf, type StoredRecord } from '../record.ts'
-import { AGAINST, type MailOutcome, outcomeOf, stopOf } from '../story/outcome.ts'
+import { AGAINST, type MailOutcome } from '../story/outcome.ts'
 
 type Counts = Record<string, number>
 
@@ -41,40 +39,6 @@ export function emptyBucket(): Bucket {
   return { outcomes: {}, octets: 0, plugins: {}, away: {}, tls: {}, deliveries: {}, cpuMs: 0 }
 }
 
-/** Adds what one record says. */
-export function addRecord(bucket: Bucket, record: StoredRecord): void {
-  if (record.event !== 'transaction') {
-    if (record.event === 'delivered' || record.event === 'deferred' || record.event === 'bounced')
-      add(bucket.deliveries, record.event)
-    return
-  }
-  const outcome = outcomeOf(record)
-  bucket.outcomes[outcome] = (bucket.outcomes[outcome] ?? 0) + 1
-  bucket.octets += record.size ?? 0
-  add(
-    bucket.tls,
-    record.tls ? `${record.tls.version}${record.tls.group === undefined ? '' : ` ${record.tls.group}`}` : 'none',
-  )
-  for (const [name, ms] of Object.entries(record.plugins ?? {})) {
-    const own = numbersOf(bucket, name)
-    own.runs++
-    add(own.ms, String(classOf(ms)))
-  }
-  for (const { plugin, kind, shadow, reason } of listOf(record.opinions)) {
-    const own = numbersOf(bucket, plugin)
-    add(shadow ? own.shadow : own.said, kind)
-    if (kind !== 'error' && kind !== 'late') continue
-    add(own.failed, kind)
-    if (typeof reason === 'string') own.text = reason.slice(0, 200)
-  }
-  const stop = stopOf(record)
-  if (!stop && !AGAINST_OUTCOMES.has(outcome)) return
-  add(bucket.away, `${stop?.plugin ?? '-'} ${outcome}`)
-  if (stop?.plugin !== undefined) add(numbersOf(bucket, stop.plugin).away, outcome)
-}
-
-const AGAINST_OUTCOMES: ReadonlySet<string> = new Set(['refused', 'deferred'])
-
 /** Adds the numbers of another bucket. */
 export function addBucket(sum: Bucket, other: Bucket): void {
   addCounts(sum.outcomes as Counts, other.outcomes as Counts)
@@ -98,10 +62,13 @@ export function wouldHave({ shadow }: PluginNumbers): number {
 
 const SMALLEST = 0.01
 const STEP = 1.3
+const LOG_STEP = Math.log(STEP)
+/** As many {@link classOf} tells apart. */
+export const CLASSES = 91
 
 /** Classes of durations: each begins a third above the one before, from a hundredth of a millisecond on. */
 export function classOf(ms: number): number {
-  return ms <= SMALLEST ? 0 : Math.min(Math.ceil(Math.log(ms / SMALLEST) / Math.log(STEP)), 90)
+  return ms <= SMALLEST ? 0 : Math.min(Math.ceil(Math.log(ms / SMALLEST) / LOG_STEP), CLASSES - 1)
 }
 
 /** Milliseconds that a share of all did not exceed: the upper end of their class. */
@@ -119,10 +86,6 @@ export function quantile(classes: Counts, share: number): number | undefined {
 
 function numbersOf({ plugins }: Bucket, name: string): PluginNumbers {
   return (plugins[name] ??= { runs: 0, ms: {}, said: {}, shadow: {}, away: {}, failed: {} })
-}
-
-function add(counts: Counts, key: string): void {
-  counts[key] = (counts[key] ?? 0) + 1
 }
 
 function addCounts(sum: Counts, other: Counts): void {

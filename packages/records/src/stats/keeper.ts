@@ -5,7 +5,9 @@
 import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredRecord } from '../record.ts'
-import { addBucket, addRecord, type Bucket, emptyBucket } from './bucket.ts'
+import type { MailOutcome } from '../story/outcome.ts'
+import { addBucket, type Bucket, emptyBucket } from './bucket.ts'
+import { RecordTally } from './record-tally.ts'
 
 const MINUTE = 60_000
 const TEN = 600_000
@@ -26,7 +28,7 @@ export class StatsKeeper {
   readonly #days: () => number
   readonly #now: () => number
   readonly #own = `${process.pid}-${++made}`
-  #minute: { at: number; bucket: Bucket } | undefined
+  #minute: { readonly at: number; readonly tally: RecordTally; cpuMs: number } | undefined
   #ten: { at: number; bucket: Bucket } | undefined
   #isChanged = false
   #cpu = process.cpuUsage()
@@ -40,14 +42,15 @@ export class StatsKeeper {
     this.#now = now
   }
 
-  add(record: StoredRecord): void {
-    const at = floor(this.#now(), MINUTE)
-    if (this.#minute && this.#minute.at !== at) {
+  /** @param outcome how it ended */
+  add(record: StoredRecord, outcome: MailOutcome): void {
+    const now = this.#now()
+    if (this.#minute && (now < this.#minute.at || now >= this.#minute.at + MINUTE)) {
       void this.flush()
       this.#endMinute()
     }
-    this.#minute ??= { at, bucket: emptyBucket() }
-    addRecord(this.#minute.bucket, record)
+    this.#minute ??= { at: floor(now, MINUTE), tally: new RecordTally(), cpuMs: 0 }
+    this.#minute.tally.add(record, outcome)
     this.#isChanged = true
     this.#timer ??= setTimeout(() => void this.flush(), OFTEN).unref()
   }
@@ -61,14 +64,15 @@ export class StatsKeeper {
     this.#isChanged = false
     const { user, system } = process.cpuUsage(this.#cpu)
     this.#cpu = process.cpuUsage()
-    minute.bucket.cpuMs += Math.round((user + system) / 1_000)
+    minute.cpuMs += Math.round((user + system) / 1_000)
     const ten = floor(minute.at, TEN)
     if (this.#ten?.at !== ten) this.#ten = { at: ten, bucket: emptyBucket() }
+    const bucket = bucketOf(minute)
     const whole = emptyBucket()
     addBucket(whole, this.#ten.bucket)
-    addBucket(whole, minute.bucket)
+    addBucket(whole, bucket)
     const lines = [
-      ['minutes', minute.at, JSON.stringify([minute.at, minute.bucket])],
+      ['minutes', minute.at, JSON.stringify([minute.at, bucket])],
       ['tens', ten, JSON.stringify([ten, whole])],
     ] as const
     this.#turn = this.#turn.then(() => this.#write(lines))
@@ -77,7 +81,7 @@ export class StatsKeeper {
 
   /** Written as it is; what comes now is of another. */
   #endMinute(): void {
-    if (this.#minute && this.#ten) addBucket(this.#ten.bucket, this.#minute.bucket)
+    if (this.#minute && this.#ten) addBucket(this.#ten.bucket, bucketOf(this.#minute))
     this.#minute = undefined
   }
 
@@ -108,6 +112,10 @@ export class StatsKeeper {
       if (this.#now() - day > (days + 1) * DAY) await rm(join(this.#folder, name), { force: true })
     }
   }
+}
+
+function bucketOf({ tally, cpuMs }: { readonly tally: RecordTally; readonly cpuMs: number }): Bucket {
+  return { ...tally.bucket(), cpuMs }
 }
 
 /** The buckets of all processes that begin in this time, in any order. Minutes where they are kept and few, tens for longer times. */

@@ -3,8 +3,15 @@ import { open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testFolder, transaction } from '../fixture.test.ts'
+import type { StoredRecord } from '../record.ts'
 import { openRecords } from '../records.ts'
+import { outcomeOf } from '../story/outcome.ts'
 import { RecordWriter } from './writer.ts'
+
+function add(writer: RecordWriter, ...given: Parameters<typeof transaction>): void {
+  const record = transaction(...given) as StoredRecord // of the shape that is known
+  writer.add(record, { line: `${JSON.stringify(record)}\n` }, outcomeOf(record))
+}
 
 const COUNT = 64 * 40 + 17
 
@@ -19,7 +26,7 @@ async function kept(t: TestContext) {
     onSegment: () => undefined,
   })
   for (let at = 0; at < COUNT; at++)
-    writer.add(transaction(`T${at}.1`, at, { subject: `word${at % 300} of many`, from: `box${at}@client.test` }))
+    add(writer, `T${at}.1`, at, { subject: `word${at % 300} of many`, from: `box${at}@client.test` })
   await writer.close()
   return { folder, ends: async () => (await readdir(folder)).map((name) => name.replace(/^[^.]+/, '')).sort() }
 }
@@ -88,7 +95,7 @@ test('who has a reader open while a segment ends misses nothing', async (t) => {
   let written = 0
   const looks: Promise<void>[] = []
   for (let round = 0; round < 40; round++) {
-    for (let n = 0; n < 80; n++) writer.add(transaction(`T${written + n}.1`, written + n))
+    for (let n = 0; n < 80; n++) add(writer, `T${written + n}.1`, written + n)
     const before = written
     written += 80
     looks.push(

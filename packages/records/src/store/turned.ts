@@ -11,8 +11,6 @@ const BITS = FILTER * 8
 const START = 16
 /** Blocks from which on it is worth it: fewer are read whole, with one look. */
 const FEWEST = 32
-/** Blocks that are turned before others have their turn. */
-const AT_ONCE = 8
 
 /** Makes `.bits` of `.idx`; nothing is done to the small. @param path of the segment, without the ending */
 export async function turnIndex(path: string): Promise<void> {
@@ -41,18 +39,41 @@ async function turned(index: Buffer, count: number): Promise<Buffer> {
   const out = Buffer.alloc(rows + BITS * width)
   out.writeUInt32LE(MAGIC, 0)
   out.writeUInt32LE(count, 4)
-  for (let block = 0; block < count; block++) {
-    const entry = block * ENTRY
-    index.copy(out, START + block * HEAD, entry, entry + HEAD)
-    const [column, mask] = [rows + (block >>> 3), 1 << (block & 7)]
-    for (let bit = 0; bit < BITS; bit++) {
-      const octet = index[entry + HEAD + (bit >>> 3)] ?? 0
-      if (octet === 0) bit |= 7
-      else if ((octet & (1 << (bit & 7))) !== 0) out[column + bit * width] = (out[column + bit * width] ?? 0) | mask
-    }
-    if (block % AT_ONCE === AT_ONCE - 1) await new Promise(setImmediate)
+  for (let block = 0; block < count; block += 8) {
+    for (let one = block; one < Math.min(block + 8, count); one++)
+      index.copy(out, START + one * HEAD, one * ENTRY, one * ENTRY + HEAD)
+    turnEight(index.subarray(block * ENTRY, count * ENTRY), out.subarray(rows + (block >>> 3)), width)
+    await new Promise(setImmediate)
   }
   return out
+}
+
+/**
+ * The bits of eight entries, or of what there is of them, as an octet of each row: squares of eight by eight bits are turned in registers (Warren,
+ * Hacker's Delight, 7-3).
+ */
+function turnEight(entries: Uint8Array, rows: Uint8Array, width: number): void {
+  const octet = (block: number, at: number): number => entries[block * ENTRY + at] ?? 0
+  for (let at = HEAD, row = 0; at < ENTRY; at++, row += 8 * width) {
+    let high = (octet(7, at) << 24) | (octet(6, at) << 16) | (octet(5, at) << 8) | octet(4, at)
+    let low = (octet(3, at) << 24) | (octet(2, at) << 16) | (octet(1, at) << 8) | octet(0, at)
+    if ((high | low) === 0) continue
+    let swap = (high ^ (high >>> 7)) & 0x00aa00aa
+    high = high ^ swap ^ (swap << 7)
+    swap = (low ^ (low >>> 7)) & 0x00aa00aa
+    low = low ^ swap ^ (swap << 7)
+    swap = (high ^ (high >>> 14)) & 0x0000cccc
+    high = high ^ swap ^ (swap << 14)
+    swap = (low ^ (low >>> 14)) & 0x0000cccc
+    low = low ^ swap ^ (swap << 14)
+    swap = (high & 0xf0f0f0f0) | ((low >>> 4) & 0x0f0f0f0f)
+    low = ((high << 4) & 0xf0f0f0f0) | (low & 0x0f0f0f0f)
+    high = swap
+    for (let bit = 0; bit < 4; bit++) {
+      rows[row + bit * width] = low >>> (8 * bit)
+      rows[row + (bit + 4) * width] = high >>> (8 * bit)
+    }
+  }
 }
 
 function widthOf(count: number): number {

@@ -6,18 +6,17 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '@postroad/plugin'
 import type { StoredRecord } from '../record.ts'
-import { wordsOf } from '../words.ts'
-import { BlockFilter } from './block.ts'
+import type { MailOutcome } from '../story/outcome.ts'
+import { BLOCK, BLOCK_OCTETS, RecordChunk, type RecordPiece } from './record-chunk.ts'
 import { turnIndex } from './turned.ts'
 
-/** Records of a block. */
-const BLOCK = 64
-/** Octets of a block at most, but for a record that is larger by itself. */
-const BLOCK_OCTETS = 262_144
 /** Milliseconds that records wait for others. */
 const PATIENCE = 200
-/** Records that wait at most: what comes beyond is dropped. */
+/** Records that wait at most, and their octets: what comes beyond is dropped. */
 const WAITING = 20_000
+const WAITING_OCTETS = 64 * 1_048_576
+/** Chunks that are kept for what comes next. */
+const SPARE = 4
 /** A segment is closed when it is so old, so that what is old can be deleted. */
 const AGE = 6 * 3_600_000
 /** Between complaints. */
@@ -41,7 +40,10 @@ interface Segment {
   readonly name: string
   readonly since: number
   size: number
+  /** Octets of the index. */
   indexed: number
+  /** Octets of the segment that have an entry. */
+  covered: number
 }
 
 let made = 0
@@ -49,15 +51,18 @@ let made = 0
 /** One for each process and folder. */
 export class RecordWriter {
   readonly #options: WriterOptions
-  #waiting: StoredRecord[] = []
+  /** What comes now goes into the last of them. */
+  #chunks: RecordChunk[] = []
+  readonly #spare: RecordChunk[] = []
+  /** Of the records that are not written yet. */
+  #waiting = 0
+  #octets = 0
   #timer: NodeJS.Timeout | undefined
   #turn: Promise<void> = Promise.resolve()
   #segment: Segment | undefined
-  #filter = new BlockFilter()
-  #block = { offset: 0, length: 0, count: 0, first: Infinity, last: -Infinity }
+  /** The block that is begun, of what is written. */
+  #block: RecordPiece | undefined
   #dropped = 0
-  /** Of the batch that is being written. */
-  #written = 0
   #told = Number.NEGATIVE_INFINITY
   #isClosed = false
 
@@ -75,13 +80,26 @@ export class RecordWriter {
     return this.#segment?.name
   }
 
-  /** Adds one record; never fails. It is not to be changed any more. */
-  add(record: StoredRecord): void {
-    if (this.#isClosed || this.#waiting.length >= WAITING) {
+  /** Adds one record; never fails. @param written its line, as the feed has it @param outcome how it ended */
+  add(record: StoredRecord, written: { readonly line: string }, outcome?: MailOutcome): void {
+    if (this.#isClosed || this.#waiting >= WAITING || this.#octets >= WAITING_OCTETS) {
       this.#dropped++
       return
     }
-    this.#waiting.push(record)
+    const line = lineOf(written)
+    if (line === undefined) {
+      this.#dropped++
+      return
+    }
+    let chunk = this.#chunks.at(-1)
+    const before = chunk?.length ?? 0
+    if (!chunk?.add(line, record, outcome)) {
+      chunk = this.#spare.pop() ?? new RecordChunk()
+      this.#chunks.push(chunk)
+      chunk.add(line, record, outcome)
+      this.#octets += chunk.length
+    } else this.#octets += chunk.length - before
+    this.#waiting++
     this.#timer ??= setTimeout(() => void this.flush(), PATIENCE).unref()
   }
 
@@ -89,9 +107,9 @@ export class RecordWriter {
   flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const records = this.#waiting
-    this.#waiting = []
-    if (records.length > 0) this.#turn = this.#turn.then(() => this.#write(records))
+    const chunks = this.#chunks
+    this.#chunks = []
+    if (chunks.length > 0) this.#turn = this.#turn.then(() => this.#write(chunks))
     return this.#turn
   }
 
@@ -102,29 +120,38 @@ export class RecordWriter {
     await this.#endSegment()
   }
 
-  async #write(records: readonly StoredRecord[]): Promise<void> {
-    try {
-      const segment = await this.#open()
-      for (let at = 0; at < records.length; ) at += await this.#writeBlock(segment, records, at)
-      if (segment.size >= this.#options.segment() || this.#options.now() - segment.since >= AGE)
+  async #write(chunks: readonly RecordChunk[]): Promise<void> {
+    for (const chunk of chunks) {
+      try {
+        await this.#writeChunk(chunk)
+      } catch (error) {
+        this.#complain(error)
         await this.#endSegment()
-    } catch (error) {
-      // Those that were written before are counted by the block they are in.
-      this.#dropped += records.length - this.#written
-      this.#complain(error)
-      await this.#endSegment()
+      }
+      this.#waiting -= chunk.count
+      this.#octets -= chunk.length
+      chunk.clear()
+      if (this.#spare.length < SPARE) this.#spare.push(chunk)
     }
-    this.#written = 0
   }
 
-  /** Writes what goes into the block that is begun; resolves to the number of records. */
-  async #writeBlock(segment: Segment, records: readonly StoredRecord[], from: number): Promise<number> {
-    const block = this.#block
-    let to = from
-    let text = ''
-    while (to < records.length && block.count + (to - from) < BLOCK && block.length + text.length < BLOCK_OCTETS)
-      text += this.#lineOf(records[to++])
-    const octets = Buffer.from(text)
+  async #writeChunk(chunk: RecordChunk): Promise<void> {
+    let segment: Segment
+    try {
+      segment = await this.#open()
+      await this.#writeLines(segment, chunk.octets)
+    } catch (error) {
+      this.#dropped += chunk.count
+      throw error
+    }
+    const entries = chunk.pieces.flatMap((piece) => this.#note(segment, piece))
+    segment.size += chunk.length
+    await this.#writeEntries(segment, entries)
+    const { segment: most, now } = this.#options
+    if (segment.size >= most() || now() - segment.since >= AGE) await this.#endSegment()
+  }
+
+  async #writeLines(segment: Segment, octets: Uint8Array): Promise<void> {
     try {
       await writeAll(segment.log, octets, segment.size)
     } catch (error) {
@@ -132,41 +159,40 @@ export class RecordWriter {
       await segment.log.truncate(segment.size).catch(() => undefined)
       throw error
     }
-    this.#written += to - from
-    segment.size += octets.length
-    block.length += octets.length
-    block.count += to - from
-    for (const record of records.slice(from, to)) this.#note(record)
-    if (block.count >= BLOCK || block.length >= BLOCK_OCTETS) await this.#endBlock(segment)
-    return to - from
   }
 
-  /** Empty for what cannot be written: a plugin has left something of the kind in its facts. */
-  #lineOf(record: StoredRecord | undefined): string {
-    try {
-      return `${JSON.stringify(record)}\n`
-    } catch {
-      this.#dropped++
-      return ''
+  /** Adds what was written to the block that is begun; gives the entries of the blocks that are complete. */
+  #note(segment: Segment, piece: RecordPiece): Buffer[] {
+    const entries: Buffer[] = []
+    let block = this.#block
+    if (block && (block.count + piece.count > BLOCK || block.length + piece.length > BLOCK_OCTETS)) {
+      entries.push(entryOf(segment, block))
+      block = undefined
     }
+    if (block) {
+      block.length += piece.length
+      block.count += piece.count
+      block.first = Math.min(block.first, piece.first)
+      block.last = Math.max(block.last, piece.last)
+      block.filter.add(piece.filter)
+    } else block = piece
+    const isFull = block.count >= BLOCK || block.length >= BLOCK_OCTETS
+    if (isFull) entries.push(entryOf(segment, block))
+    this.#block = isFull ? undefined : block
+    return entries
   }
 
-  #note(record: StoredRecord): void {
-    const time = Date.parse(record.time)
-    this.#block.first = Math.min(this.#block.first, time)
-    this.#block.last = Math.max(this.#block.last, time)
+  async #writeEntries(segment: Segment, entries: readonly Buffer[]): Promise<void> {
+    if (entries.length === 0) return
+    const octets = entries.length === 1 && entries[0] ? entries[0] : Buffer.concat(entries)
     try {
-      this.#filter.add(wordsOf(record))
-    } catch {
-      // Not of the shape that is known: it is kept, and found by its time.
+      await writeAll(segment.index, octets, segment.indexed)
+    } catch (error) {
+      // Behind a gap there must be no entry: what the index does not have at its end is read from the segment itself.
+      this.#block = undefined
+      throw error
     }
-  }
-
-  async #endBlock(segment: Segment): Promise<void> {
-    const entry = this.#filter.entry(this.#block)
-    this.#block = { offset: segment.size, length: 0, count: 0, first: Infinity, last: -Infinity }
-    await writeAll(segment.index, entry, segment.indexed)
-    segment.indexed += entry.length
+    segment.indexed += octets.length
   }
 
   async #open(): Promise<Segment> {
@@ -182,9 +208,8 @@ export class RecordWriter {
       await log.close()
       throw error
     })
-    this.#block = { offset: 0, length: 0, count: 0, first: Infinity, last: -Infinity }
-    this.#filter = new BlockFilter()
-    this.#segment = { log, index, name, since, size: 0, indexed: 0 }
+    this.#block = undefined
+    this.#segment = { log, index, name, since, size: 0, indexed: 0, covered: 0 }
     this.#options.onSegment()
     return this.#segment
   }
@@ -194,7 +219,7 @@ export class RecordWriter {
     this.#segment = undefined
     if (!segment) return
     try {
-      if (this.#block.count > 0) await this.#endBlock(segment)
+      if (this.#block) await this.#writeEntries(segment, [entryOf(segment, this.#block)])
     } catch {
       // What the index does not have is read from the segment itself.
     }
@@ -209,6 +234,21 @@ export class RecordWriter {
     this.#told = now
     this.#options.log.warn({ error, dropped: this.#dropped }, 'records could not be kept')
   }
+}
+
+/** Undefined for what cannot be written down. */
+function lineOf(written: { readonly line: string }): string | undefined {
+  try {
+    return written.line
+  } catch {
+    return undefined
+  }
+}
+
+function entryOf(segment: Segment, { filter, ...block }: RecordPiece): Buffer {
+  const entry = filter.entry({ offset: segment.covered, ...block })
+  segment.covered += block.length
+  return entry
 }
 
 async function writeAll(file: FileHandle, octets: Uint8Array, at: number): Promise<void> {
