@@ -30,6 +30,8 @@ export interface TransportContext {
   readonly dns: MxResolver
   /** What is published of mail hosts. */
   readonly tlsPolicy?: TlsChooser
+  /** Whether `tlsPolicy` may know anything now. Default: yes. */
+  readonly hasTlsPolicy?: () => boolean
   /** Where it is remembered whose TLS does not work. Default: in this process. */
   readonly store?: MemoryStore
   readonly log?: JobLog
@@ -85,13 +87,14 @@ function openSmtp(
   { tls, credentials, neverTo, ...pool }: TransportOptions['smtp'],
   context: TransportContext,
 ): Transport {
-  const { hostname, dns, tlsPolicy, store, log } = context
+  const { hostname, dns, tlsPolicy, hasTlsPolicy, store, log } = context
   const known = Object.fromEntries(Object.entries(credentials).map(([name, each]) => [name, defined(each)]))
   return smtpTransport({
     hostname,
     dns,
     ...defined(pool),
     ...(tlsPolicy && { tlsPolicy }),
+    ...(hasTlsPolicy && { hasTlsPolicy }),
     tls: localPolicy({ tls }),
     credentials: known,
     ...(neverTo.length > 0 && {

@@ -212,20 +212,11 @@ export class Pool {
   }
 
   #lend(bucket: Bucket, connection: ClientConnection, isReused: boolean): PooledConnection {
-    let isOver = false
-    const end = (then: () => void) => {
-      if (isOver) return
-      isOver = true
-      then()
-    }
-    return {
-      connection,
-      isReused,
-      release: (needsReset = false) =>
-        end(() => (needsReset ? this.#reset(bucket, connection) : this.#giveBack(bucket, connection))),
-      discard: () => end(() => connection.leave()),
-    }
+    return new Lent(connection, { isReused, bucket, takeBack: this.#takeBack })
   }
+
+  readonly #takeBack = (bucket: Bucket, connection: ClientConnection, needsReset: boolean): void =>
+    needsReset ? this.#reset(bucket, connection) : this.#giveBack(bucket, connection)
 
   #reset(bucket: Bucket, connection: ClientConnection): void {
     if (!connection.isOpen) return
@@ -305,6 +296,41 @@ export class Pool {
       this.#sweeper = undefined
     }, this.#idleMs / 2)
     this.#sweeper.unref()
+  }
+}
+
+/** A connection that is lent. */
+class Lent implements PooledConnection {
+  readonly connection: ClientConnection
+  readonly isReused: boolean
+  readonly #bucket: Bucket
+  readonly #takeBack: (bucket: Bucket, connection: ClientConnection, needsReset: boolean) => void
+  #isOver = false
+
+  constructor(
+    connection: ClientConnection,
+    how: {
+      readonly isReused: boolean
+      readonly bucket: Bucket
+      takeBack(bucket: Bucket, connection: ClientConnection, needsReset: boolean): void
+    },
+  ) {
+    this.connection = connection
+    this.isReused = how.isReused
+    this.#bucket = how.bucket
+    this.#takeBack = how.takeBack
+  }
+
+  release(needsReset = false): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#takeBack(this.#bucket, this.connection, needsReset)
+  }
+
+  discard(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.connection.leave()
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type Job, type Outcome, outcomeKind, type Recipient, type Reply, type TlsOutcome } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
-import { fit, unfitRecipient } from './client/fitness.ts'
+import { fit, isFit, unfitRecipient } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { ClientTransaction, type Fate, isPositive } from './client/transaction.ts'
@@ -35,6 +35,46 @@ export async function sendTo(pool: Pool, target: Target, job: Job): Promise<Outc
     left = round.left
   }
   return outcomes
+}
+
+/**
+ * {@link sendTo} for one recipient over a connection that idles: nothing has to be waited for but the server, and an attempt can be stopped
+ * without a signal. Undefined: it takes more than that, and nothing was done. `otherwise` goes on when there is no connection after all.
+ */
+export function sendAtOnce(
+  pool: Pool,
+  target: Target,
+  { job, otherwise }: { readonly job: Job; readonly otherwise: () => Promise<readonly Outcome[]> },
+): Promise<readonly Outcome[]> | undefined {
+  const { recipients, unanswered } = job
+  const [recipient] = recipients
+  if (recipient === undefined || recipients.length > 1 || unanswered?.onStop === undefined) return undefined
+  const pooled = pool.take(target)
+  if (pooled === undefined) return undefined
+  const { connection } = pooled
+  if (!isFit(job, connection) || unfitRecipient(recipient, connection) !== undefined) {
+    pooled.release()
+    return undefined
+  }
+  const about = { remote: target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
+  const begun = begin(pool, target, { job, pooled })
+  const { transaction } = begun
+  const stop = (): void => {
+    if (transaction.isSent) unanswered.stay(() => cut(pooled))
+    else cut(pooled)
+  }
+  return new Promise((resolve, reject) => {
+    const told = (fates: readonly Fate[]): void => resolve(fates.map((fate) => toOutcome(fate, about)))
+    if (unanswered.onStop?.(stop)) cut(pooled)
+    transaction.start(job.message, recipients, (fates) => {
+      unanswered.onStop?.(undefined)
+      giveBack(pool, begun, { fates, log: job.log })
+      if (!needsMore(begun)) return told(fates)
+      const failed = (error: unknown): void =>
+        error instanceof ConnectError ? void otherwise().then(resolve, reject) : reject(error)
+      afterwards(pool, target, { job, first: begun, fates }).then(told, failed)
+    })
+  })
 }
 
 interface Round {
@@ -94,10 +134,22 @@ async function transact(
 ): Promise<readonly Fate[]> {
   const first = begin(pool, target, { job, pooled })
   const fates = await complete(pool, first, job)
-  const { chunkUnknown, wasStale } = first.transaction
+  return needsMore(first) ? await afterwards(pool, target, { job, first, fates }) : fates
+}
+
+/** Another connection may do better, and nothing speaks against trying. */
+function needsMore({ transaction: { chunkUnknown, wasStale }, pooled: { isReused } }: Begun): boolean {
+  return chunkUnknown !== undefined || (wasStale && isReused)
+}
+
+async function afterwards(
+  pool: Pool,
+  target: Target,
+  { job, first, fates }: { readonly job: Job; readonly first: Begun; readonly fates: readonly Fate[] },
+): Promise<readonly Fate[]> {
+  const { chunkUnknown } = first.transaction
   if (job.signal.aborted) return fates
   if (chunkUnknown !== undefined) return await withoutChunk(pool, target, { job, fates, said: chunkUnknown })
-  if (!(wasStale && pooled.isReused)) return fates
   const fresh = await freshConnection(pool, target, { signal: job.signal, stale: first.transaction }).catch(
     (error: unknown) => {
       // It may have been taken: no other host is to be asked.
@@ -188,18 +240,30 @@ export async function complete(
 ): Promise<readonly Fate[]> {
   const abort = () => {
     // RFC 5321 §4.5.3.2.6: all is said, and the answer has ten minutes of its own; to leave now makes duplicates.
-    const cut = () => pooled.connection.destroy(localReply(451, '4.3.2', 'Given up'))
-    if (transaction.isSent && unanswered !== undefined) unanswered.stay(cut)
-    else if (!transaction.isSent || !(signal.reason instanceof TimeUp)) cut()
+    if (transaction.isSent && unanswered !== undefined) unanswered.stay(() => cut(pooled))
+    else if (!transaction.isSent || !(signal.reason instanceof TimeUp)) cut(pooled)
   }
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
   const fates = await transaction.send(message, recipients)
   signal.removeEventListener('abort', abort)
+  giveBack(pool, { pooled, transaction }, { fates, log })
+  return fates
+}
+
+function cut({ connection }: PooledConnection): void {
+  connection.destroy(localReply(451, '4.3.2', 'Given up'))
+}
+
+/** What every transaction ends with. */
+function giveBack(
+  pool: Pool,
+  { pooled, transaction }: Begun,
+  { fates, log }: { readonly fates: readonly Fate[]; readonly log: Job['log'] },
+): void {
   if (transaction.readError !== undefined) log?.warn({ error: transaction.readError }, 'the message could not be read')
   if (fates.some((fate) => fate.isUncertain)) pool.uncertain++
   pooled.release(transaction.needsReset)
-  return fates
 }
 
 /** RFC 5321 §4.5.3.1.10: too many recipients for one transaction is no fate, and 552 is read as 452. */

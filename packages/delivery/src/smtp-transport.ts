@@ -24,8 +24,9 @@ import {
   type MxResolver,
   RouteError,
 } from './mx.ts'
+import { baseTarget, NamedHops } from './named-hop.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
-import { sameForAll, sendTo } from './send.ts'
+import { sameForAll, sendAtOnce, sendTo } from './send.ts'
 import { type RuledOut, TlsChoice, type TlsChooser } from './tls-choice.ts'
 import { Unreachable } from './unreachable.ts'
 
@@ -53,6 +54,8 @@ export interface SmtpOptions extends PoolOptions {
   readonly tls?: TlsPolicy
   /** What is published of a host, DANE and MTA-STS; asked where the route does not say. */
   readonly tlsPolicy?: TlsChooser
+  /** Whether `tlsPolicy` may know anything now. Default: yes. */
+  readonly hasTlsPolicy?: () => boolean
   /** A message that says `TLS-Required: No` goes though what is published forbids it, RFC 8689 §4.2.2. Default true. */
   readonly tlsOptional?: boolean
   /** By the name that a route gives in `settings.credentials`. */
@@ -136,14 +139,26 @@ class Courier {
   readonly #options: SmtpOptions
   readonly #unreachable = new Unreachable()
   readonly #tls: TlsChoice
+  readonly #hops: NamedHops
 
   constructor(pool: Pool, options: SmtpOptions) {
     this.#pool = pool
     this.#options = options
     this.#tls = new TlsChoice(options)
+    this.#hops = new NamedHops(options, this.#tls)
   }
 
-  async deliver(job: Job): Promise<readonly Outcome[]> {
+  deliver(job: Job): Promise<readonly Outcome[]> {
+    try {
+      const target = this.#hops.target(job)
+      const sent = target && sendAtOnce(this.#pool, target, { job, otherwise: () => this.#deliver(job) })
+      return sent ?? this.#deliver(job)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async #deliver(job: Job): Promise<readonly Outcome[]> {
     using limit = deadline(job.signal, this.#options.messageMs ?? 1_200_000)
     const { signal } = limit
     const errands = errandsOf(job).map((errand) => this.#run({ ...errand, job: { ...errand.job, signal } }))
@@ -287,18 +302,8 @@ class Courier {
 
   async #target({ domain, job }: Errand, { host, address }: At): Promise<Target | RuledOut> {
     const { route, from } = job
-    const { localAddress } = this.#options
     const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)
-    const credentials = route.settings?.['credentials']
-    const chunking = chunkingOf(route)
-    const auth = this.#options.credentials?.[String(credentials ?? '')]
-    const base = {
-      protocol: 'smtp',
-      port,
-      ...(auth && { auth }),
-      ...(localAddress !== undefined && { localAddress }),
-      ...(!chunking && { chunking }),
-    } as const
+    const base = baseTarget(this.#options, route, port)
     if (route.host?.startsWith('/')) return { ...base, tls: { mode: 'none' }, host: 'localhost', path: route.host }
     const tls = await this.#tls.of(
       {
@@ -328,14 +333,6 @@ class Courier {
       } satisfies TlsSession)
     return tls
   }
-}
-
-/** What a route says in `settings.chunking`. */
-function chunkingOf({ settings }: Job['route']): boolean {
-  const setting = settings?.['chunking'] ?? true
-  if (typeof setting !== 'boolean')
-    throw new TypeError(`smtp transport: a route's settings.chunking is "${setting}"; known are true and false`)
-  return setting
 }
 
 /** What the system says of IPv6 where it has none: no route, or not even an address. */

@@ -19,6 +19,8 @@ export type RuledOut = TlsRefusal | { readonly refusal: Reply }
 export interface TlsChoiceOptions {
   readonly tls?: TlsPolicy
   readonly tlsPolicy?: TlsChooser
+  /** Whether `tlsPolicy` may know anything now. Default: yes. */
+  readonly hasTlsPolicy?: () => boolean
   readonly tlsOptional?: boolean
 }
 
@@ -49,14 +51,23 @@ const ROUTE_TLS: ReadonlyMap<unknown, TlsPolicy> = new Map(
 export class TlsChoice {
   readonly #local: TlsPolicy
   readonly #published: TlsChooser | undefined
+  readonly #hasPublished: () => boolean
   readonly #honoursNo: boolean
   /** Policies are put together once: which one it is decides which connections are shared. */
   readonly #combined = new WeakMap<TlsPolicy, Map<MinimumGroup | undefined, TlsPolicy>>()
 
-  constructor({ tls = OPPORTUNISTIC, tlsPolicy, tlsOptional = true }: TlsChoiceOptions) {
+  constructor({ tls = OPPORTUNISTIC, tlsPolicy, hasTlsPolicy = () => true, tlsOptional = true }: TlsChoiceOptions) {
     this.#local = withGroup(tls, tls.minimumGroup)
     this.#published = tlsPolicy
+    this.#hasPublished = () => tlsPolicy !== undefined && hasTlsPolicy()
     this.#honoursNo = tlsOptional
+  }
+
+  /** The policy of a route where nobody has to be asked for one; undefined: somebody has. Not for REQUIRETLS. */
+  known(settings: Said | undefined): TlsPolicy | undefined {
+    const own = routeTls(settings?.tls)
+    if (own === undefined && this.#hasPublished()) return undefined
+    return this.#with(own ?? this.#local, routeGroup(settings?.minimumGroup))
   }
 
   /** The policy for the host, or why it must not get the mail. */

@@ -20,6 +20,11 @@ export interface JobLog {
 export interface Unanswered {
   /** Called while the signal's listeners run. The answer is then waited for; `cut` ends it, when that takes too long. */
   stay(cut: () => void): void
+  /**
+   * Calls `stop` when the signal would fire, without one having to be made; one at a time, undefined takes it away. Returns whether it has fired.
+   * Absent: listen to the signal.
+   */
+  onStop?(stop: (() => void) | undefined): boolean
 }
 
 /** One attempt to bring one message to some recipients: one transaction. */

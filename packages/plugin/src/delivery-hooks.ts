@@ -11,6 +11,8 @@ export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
 export interface DeliveryHooks {
   /** Whether a handler answers `delivery`: without one, asking is not needed. */
   readonly asks: boolean
+  /** Whether a handler answers `tls`. Absent: perhaps. */
+  readonly asksTls?: boolean
   /**
    * Runs `delivery`: the most severe opinion on all recipients, reject > defer > reroute, and before it all those on some of them (`for`). Empty: the
    * attempt is made.

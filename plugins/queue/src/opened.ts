@@ -47,7 +47,11 @@ export class OpenedQueue {
   constructor(context: OpenContext) {
     this.#context = context
     const { hooks } = context
-    this.transports = openTransports(context.options, { ...context, tlsPolicy: (question) => hooks.tls(question) })
+    this.transports = openTransports(context.options, {
+      ...context,
+      tlsPolicy: (question) => hooks.tls(question),
+      hasTlsPolicy: () => hooks.asksTls !== false,
+    })
     this.rules = new DestinationRules(context.options, this.transports.mailHosts)
   }
 

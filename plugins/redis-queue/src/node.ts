@@ -66,7 +66,11 @@ export class QueueNode {
     const { name, keepFinished, replicas, memoryLimit, concurrency, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
     const { hooks } = context
-    this.transports = openTransports(options, { ...context, tlsPolicy: (question) => hooks.tls(question) })
+    this.transports = openTransports(options, {
+      ...context,
+      tlsPolicy: (question) => hooks.tls(question),
+      hasTlsPolicy: () => hooks.asksTls !== false,
+    })
     this.rules = new DestinationRules(options, this.transports.mailHosts)
     this.#slots = new SharedSlots(link, name, DEFAULT_BACKOFF)
     this.#wakeUps = new WakeUps({ link, name, log, concurrency })

@@ -22,6 +22,9 @@ export function createDeliveryHooks(
     get asks() {
       return current()?.table.delivery !== undefined
     },
+    get asksTls() {
+      return current()?.table.tls !== undefined
+    },
     async ask(context) {
       const scope = current()
       if (!scope?.table.delivery) return []

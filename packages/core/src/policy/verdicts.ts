@@ -4,6 +4,8 @@ import type { RoutedRecipient } from '@postroad/mail'
 import type { Address, MessageOpinion } from '@postroad/plugin'
 import { type Decision, severer } from './severity.ts'
 
+const NOBODY: readonly (readonly [RoutedRecipient, Decision])[] = []
+
 /** Decisions by recipient; the first that is taken for a recipient stays. */
 export class Verdicts {
   readonly #recipients: readonly RoutedRecipient[]
@@ -45,7 +47,8 @@ export class Verdicts {
 
   /** Recipients whose decision is of one of these kinds. */
   withKind(...kinds: readonly MessageOpinion['kind'][]): readonly (readonly [RoutedRecipient, Decision])[] {
-    return [...(this.#some ?? [])].filter(([, decision]) => kinds.includes(decision.opinion.kind))
+    if (!this.#some) return NOBODY
+    return [...this.#some].filter(([, decision]) => kinds.includes(decision.opinion.kind))
   }
 }
 

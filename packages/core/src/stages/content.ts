@@ -115,10 +115,9 @@ export class IncomingContent implements ContentSink {
   }
 
   /** All bytes are there; `hasOnlyCrlf` is what the wire says of them. */
-  async finish(hasOnlyCrlf = false): Promise<Stored> {
+  finish(hasOnlyCrlf = false): Maybe<Stored> {
     const heard = this.#tellTaps(undefined)
-    if (heard) await heard
-    return this.#writer.finish(hasOnlyCrlf)
+    return heard ? heard.then(() => this.#writer.finish(hasOnlyCrlf)) : this.#writer.finish(hasOnlyCrlf)
   }
 
   /** Nobody reads it any more; its memory may be another's. */

@@ -1,14 +1,15 @@
 /** After the final dot: what the plugins think of the message, and who takes responsibility for it. RFC 5321 §4.2.5, §6.1. */
 import type { RoutedRecipient } from '@postroad/mail'
-import { createMessage, disposeBodies, receivedField } from '@postroad/message'
+import { createMessage, disposeBodies, receivedField, type Stored } from '@postroad/message'
 import type { Message, Recipient } from '@postroad/plugin'
-import type { WireReply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
+import { after } from '../run/after.ts'
 import { Failure } from '../run/guard.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { IncomingContent } from './content.ts'
-import { take } from './queue.ts'
+import { type Taken, take } from './queue.ts'
 import { refuse, refuseRecipient } from './refuse.ts'
 import { rewrite } from './rewrite.ts'
 import { tagged } from './tag.ts'
@@ -20,10 +21,14 @@ export async function message(
   incoming: IncomingContent,
   hasOnlyCrlf: boolean,
 ): Promise<WireReply | readonly WireReply[]> {
-  const stored = await incoming.finish(hasOnlyCrlf).catch((cause: unknown) => {
+  let stored: Stored
+  try {
+    const finished = incoming.finish(hasOnlyCrlf)
+    stored = finished instanceof Promise ? await finished : finished
+  } catch (cause) {
     incoming.release()
     throw cause
-  })
+  }
   let reading: Promise<unknown> | undefined
   let arrived: Message | undefined
   try {
@@ -32,10 +37,12 @@ export async function message(
     const received = createMessage(stored, trace(transaction), transaction.scope.spooling)
     arrived = received
     transaction.arrive(received)
-    const verdicts = await judgeMessage(transaction, received)
+    const judged = judgeMessage(transaction, received)
+    const verdicts = judged instanceof Promise ? await judged : judged
     // The client has gone, and handlers were stopped with it: what they have not looked at is not taken, and will come again.
     if (transaction.isOver) return NOT_TAKEN
-    const answered = await answer(transaction, received, verdicts)
+    const answering = answer(transaction, received, verdicts)
+    const answered = answering instanceof Promise ? await answering : answering
     reading = answered.reading
     return answered.reply
   } finally {
@@ -77,17 +84,27 @@ interface Answered {
 }
 
 /** Refuses, or takes, whom the verdicts say. */
-async function answer(transaction: Transaction, received: Message, verdicts: Verdicts): Promise<Answered> {
+function answer(transaction: Transaction, received: Message, verdicts: Verdicts): Maybe<Answered> {
   const refused = verdicts.withKind('reject', 'defer')
-  const { recipients: all, answers, session, envelope } = transaction
-  const perRecipient = session.peer.protocol === 'lmtp' || envelope.parameters.prdr === true
-  if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(transaction, refused, all.length) }
+  const { recipients: all, answers } = transaction
+  if (refused.length > 0 && !isPerRecipient(transaction)) return { reply: oneRefusal(transaction, refused, all.length) }
   if (refused.length === all.length)
     return { reply: answers.map((recipient) => refuseOne(transaction, recipient, verdicts.of(recipient))) }
-  const final = await rewrite(transaction, tagged(transaction, received, verdicts))
+  return after(rewrite(transaction, tagged(transaction, received, verdicts)), onwards, transaction, verdicts)
+}
+
+function isPerRecipient({ session, envelope }: Transaction): boolean {
+  return session.peer.protocol === 'lmtp' || envelope.parameters.prdr === true
+}
+
+function onwards(final: Message | Failure, transaction: Transaction, verdicts: Verdicts): Maybe<Answered> {
   if (final instanceof Failure) return { reply: failed(transaction, final) }
-  const taken = await take(transaction, final, verdicts)
-  if (!perRecipient) return { reply: oneReply(transaction, taken.replies, all), reading: taken.reading }
+  return after(take(transaction, final, verdicts), answered, transaction, verdicts)
+}
+
+function answered(taken: Taken, transaction: Transaction, verdicts: Verdicts): Answered {
+  const { recipients: all, answers } = transaction
+  if (!isPerRecipient(transaction)) return { reply: oneReply(transaction, taken.replies, all), reading: taken.reading }
   const replies = answers.map((recipient) => {
     const decision = verdicts.of(recipient)
     return decision && isRefusal(decision.opinion)
@@ -103,6 +120,8 @@ function oneReply(
   replies: ReadonlyMap<Recipient, WireReply>,
   all: readonly RoutedRecipient[],
 ): WireReply {
+  const [only] = all
+  if (only && all.length === 1) return replies.get(only) ?? NOT_TAKEN
   const distinct = [...new Set(all.map((recipient) => replies.get(recipient) ?? NOT_TAKEN))]
   const refusals = distinct.filter((reply) => reply.code >= 400)
   const [first = NOT_TAKEN] = distinct

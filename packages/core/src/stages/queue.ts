@@ -1,12 +1,13 @@
 /** Taking responsibility: `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
 import type { Delivery, RoutedRecipient } from '@postroad/mail'
 import { defer, type Message, type Receipt, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
-import type { WireReply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import type { Turns } from '../plan/hook-table.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
+import { after } from '../run/after.ts'
 import { type HookArguments, HookCall, outliving } from '../run/call.ts'
 import { receipt as asReceipt } from '../run/check.ts'
-import { first } from '../run/first.ts'
+import { type FirstAnswer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import type { Transaction } from '../session/transaction.ts'
@@ -15,6 +16,8 @@ import { carried } from './rewrite.ts'
 import { DISCARD } from './takers.ts'
 
 const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
+
+const NOT_STORED_REPLY = toReply(NOT_STORED)
 
 /** What became of the message. */
 export interface Taken {
@@ -26,7 +29,30 @@ export interface Taken {
 }
 
 /** Quarantines, drops and queues; the most cautious first, so that a failure after it loses nothing. */
-export async function take(transaction: Transaction, message: Message, verdicts: Verdicts): Promise<Taken> {
+export function take(transaction: Transaction, message: Message, verdicts: Verdicts): Maybe<Taken> {
+  const { recipients, edits, isOver } = transaction
+  const [only] = recipients
+  const isOne = recipients.length === 1 && only && !only.route.also && only.route.via !== DISCARD
+  return isOne && verdicts.none && !edits && !isOver
+    ? takeOne(transaction, message)
+    : takeAny(transaction, message, verdicts)
+}
+
+/** One recipient, about whom nobody has said anything: the rule. */
+function takeOne(transaction: Transaction, message: Message): Maybe<Taken> {
+  const args = { message, deliveries: group(transaction.recipients) }
+  return after(ask(transaction, 'queue', args), tookOne, transaction, args)
+}
+
+function tookOne(taker: Taker, transaction: Transaction, args: HookArguments['queue']): Taken {
+  const replies = new Map<Recipient, WireReply>()
+  answerGroup(transaction, transaction.recipients, { replies, ...taker })
+  const { stored } = taker
+  const reading = 'kind' in stored ? undefined : announce(transaction, { ...args, receipt: stored })
+  return { replies, common: NOT_STORED_REPLY, reading }
+}
+
+async function takeAny(transaction: Transaction, message: Message, verdicts: Verdicts): Promise<Taken> {
   const replies = new Map<Recipient, WireReply>()
   for (const [reason, recipients] of quarantined(verdicts)) {
     const deliveries = group(recipients)
@@ -49,7 +75,7 @@ export async function take(transaction: Transaction, message: Message, verdicts:
     if (!('kind' in said.stored)) reading = announce(transaction, { message, deliveries, receipt: said.stored })
     if (transaction.edits) settleAdded(transaction, passed, replies)
   }
-  return { replies, common: toReply(NOT_STORED), reading }
+  return { replies, common: NOT_STORED_REPLY, reading }
 }
 
 function isDropped({ route }: RoutedRecipient): boolean {
@@ -103,14 +129,18 @@ interface Taker {
 }
 
 /** The client's leaving does not stop it; the closing of the server does. */
-async function ask<K extends 'queue' | 'quarantine'>(
+function ask<K extends 'queue' | 'quarantine'>(
   transaction: Transaction,
   hook: K,
   args: HookArguments[K],
-): Promise<Taker> {
+): Maybe<Taker> {
   const { table }: { readonly table: Turns } = transaction.scope
   const handlers = table[hook]
-  const answer = handlers && (await first(handlers, new HookCall(hook, outliving(transaction), args), asReceipt))
+  const answer = handlers && first(handlers, new HookCall(hook, outliving(transaction), args), asReceipt)
+  return after(answer, takerOf, transaction)
+}
+
+function takerOf(answer: FirstAnswer<Receipt | Refusal> | undefined, transaction: Transaction): Taker {
   if (!answer) return { plugin: transaction.queuedBy, stored: NOT_STORED }
   const { plugin, value } = answer
   const stored = value instanceof Failure ? (value.refusal ?? NOT_STORED) : value

@@ -1,5 +1,6 @@
 /** Who takes responsibility, as far as that is known before the message is there. */
 import { type RoutedRecipient, waysOf } from '@postroad/mail'
+import type { Handler } from '../plan/handler.ts'
 import type { Transaction } from '../session/transaction.ts'
 
 /** The `via` of what is taken and dropped: nobody has to carry it. */
@@ -9,7 +10,14 @@ export const DISCARD = 'discard'
 export function isTaken({ scope }: Transaction, recipients: readonly RoutedRecipient[]): boolean {
   const takers = scope.table.queue
   if (!takers) return true // said at boot; the reply is that of `queue`
+  const [only] = recipients
+  if (recipients.length === 1 && only && !only.route.also)
+    return takers.some((taker) => takesOne(taker, only.route.via))
   const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
   vias.delete(DISCARD)
   return takers.some(({ carries, shadow }) => !shadow && (!carries || [...vias].every(carries)))
+}
+
+function takesOne({ carries, shadow }: Handler<'queue'>, via: string): boolean {
+  return !shadow && (!carries || via === DISCARD || carries(via))
 }

@@ -2,7 +2,8 @@
 import type { RoutedRecipient } from '@postroad/mail'
 import type { Stored } from '@postroad/message'
 import { defer, type Message, type Refusal, reject } from '@postroad/plugin'
-import type { WireReply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
+import type { Wave } from '../plan/hook-table.ts'
 import { type Decision, isRefusal, severer } from '../policy/severity.ts'
 import { judge } from '../policy/thresholds.ts'
 import { Verdicts } from '../policy/verdicts.ts'
@@ -31,17 +32,25 @@ export function structural(stored: Stored): Refusal | undefined {
 }
 
 /** The `message` hook, then the thresholds. */
-export async function judgeMessage(transaction: Transaction, received: Message): Promise<Verdicts> {
+export function judgeMessage(transaction: Transaction, received: Message): Maybe<Verdicts> {
   const verdicts = new Verdicts(transaction.recipients)
   const waves = transaction.scope.table.message
-  if (waves) {
-    const call = new HookCall('message', transaction, { message: received })
-    for (const wave of waves) {
-      const asked = askWave(wave, call, opinions)
-      const decisions = asked instanceof Promise ? await asked : asked
-      if (decisions) verdicts.take(decisions)
-      if (transaction.isOver || verdicts.undecided.length === 0) break
-    }
+  if (waves) return askAll(transaction, received, { waves, verdicts })
+  applyThresholds(transaction, verdicts)
+  return verdicts
+}
+
+async function askAll(
+  transaction: Transaction,
+  received: Message,
+  { waves, verdicts }: { readonly waves: readonly Wave<'message'>[]; readonly verdicts: Verdicts },
+): Promise<Verdicts> {
+  const call = new HookCall('message', transaction, { message: received })
+  for (const wave of waves) {
+    const asked = askWave(wave, call, opinions)
+    const decisions = asked instanceof Promise ? await asked : asked
+    if (decisions) verdicts.take(decisions)
+    if (transaction.isOver || verdicts.undecided.length === 0) break
   }
   applyThresholds(transaction, verdicts)
   return verdicts

@@ -27,7 +27,7 @@ export function chunkOf(message: MessageSource): Chunk | undefined {
   for (const piece of octets) {
     if (piece.length === 0) continue
     // The pieces of a chunk are cut anywhere: a CR may end one, its LF begin the next.
-    if (!isText(piece, last)) return undefined
+    if (!message.hasOnlyCrlf && !isText(piece, last)) return undefined
     size += piece.length
     before = piece.length > 1 ? (piece[piece.length - 2] as number) : last // it is long enough
     last = piece[piece.length - 1] as number // it is not empty

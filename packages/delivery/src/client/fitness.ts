@@ -42,6 +42,13 @@ export function unfitEnvelope({ from, parameters, size }: Load, connection: Clie
 /** A job as the server can take it, or why it cannot. */
 export type Fit = { readonly job: Job; readonly refusal?: undefined } | { readonly refusal: Reply }
 
+/** Whether nothing has to be done to a job, or looked for in it. */
+export function isFit({ from, parameters, message }: Job, connection: ClientConnection): boolean {
+  const { eightBitMime, smtputf8 } = connection.extensions
+  if (!eightBitMime || (parameters.smtputf8 === true && !smtputf8)) return false
+  return unfitEnvelope({ from, parameters, size: message.size }, connection) === undefined
+}
+
 /** Makes a job fit for the server: at once where nothing is to be done, which is nearly always. */
 export function fit(job: Job, connection: ClientConnection): Fit | Promise<Fit> {
   const { from, parameters, message } = job

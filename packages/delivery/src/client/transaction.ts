@@ -143,13 +143,16 @@ export class ClientTransaction implements CommandExchange {
 
   /** Sends the message to `recipients` and those added before. Resolves to one fate each; never rejects. */
   send(message: MessageSource, recipients: readonly Recipient[] = []): Promise<readonly Fate[]> {
-    return new Promise((resolve) => {
-      this.#resolve = resolve
-      this.#message = message
-      for (const recipient of recipients) this.#add(recipient, undefined)
-      if (this.#loss !== undefined) this.#finish()
-      else this.#advance()
-    })
+    return new Promise((resolve) => this.start(message, recipients, resolve))
+  }
+
+  /** {@link send} for who waits without a promise. */
+  start(message: MessageSource, recipients: readonly Recipient[], done: (fates: readonly Fate[]) => void): void {
+    this.#resolve = done
+    this.#message = message
+    for (const recipient of recipients) this.#add(recipient, undefined)
+    if (this.#loss !== undefined) this.#finish()
+    else this.#advance()
   }
 
   reply(reply: Reply): void {

@@ -25,7 +25,8 @@ export function finish(
   message: QueuedMessage,
   end: { readonly states: readonly DeliveryState[]; readonly now: number; readonly keep: number },
 ): void {
-  for (const [index, state] of end.states.entries()) {
+  for (let index = 0; index < end.states.length; index++) {
+    const state = end.states[index] as DeliveryState // within the bounds
     leave(tables, state.status, { id: message.id, index, destination: message.deliveries[index]?.destination ?? '' })
     tables.states.remove([message.id, index])
   }
@@ -36,11 +37,28 @@ export function finish(
   forget(tables, end.keep)
 }
 
-/** Two at a time: the table shrinks again when `keep` was lowered, and no step is ever long. */
+/** Messages that one step forgets at most: the table shrinks again when `keep` was lowered, and no step is ever long. */
+const FORGOTTEN = 64
+
+/** Messages that may end until the table is counted again, by table; to count it costs as much as to write to it. */
+const uncounted = new WeakMap<QueueTables, number>()
+
+/** Other processes write to the same table: it is off by a few of each, and never by more than a part of `keep`. */
 function forget(tables: QueueTables, keep: number): void {
+  const left = uncounted.get(tables) ?? 0
+  if (left > 0) {
+    uncounted.set(tables, left - 1)
+    return
+  }
   const { entryCount } = tables.finished.getStats() as { entryCount: number } // lmdb types it as {}
-  if (entryCount <= keep) return
-  for (const id of [...tables.finished.getKeys({ limit: Math.min(2, entryCount - keep) })]) tables.finished.remove(id)
+  const most = Math.min(FORGOTTEN / 2, keep >> 8)
+  if (entryCount <= keep) {
+    uncounted.set(tables, Math.min(most, keep - entryCount))
+    return
+  }
+  uncounted.set(tables, most)
+  const limit = Math.min(Math.max(2, FORGOTTEN), entryCount - keep)
+  for (const id of [...tables.finished.getKeys({ limit })]) tables.finished.remove(id)
 }
 
 function finishedOf(message: QueuedMessage, states: readonly DeliveryState[], now: number): FinishedMessage {

@@ -64,6 +64,16 @@ const UNASKED = defer('The attempt could not be asked about', { status: '4.3.0',
 /** Makes an attempt. Never rejects: what goes wrong is a deferral. */
 export async function attempt(input: AttemptInput): Promise<AttemptResult> {
   const { delivery, lease } = input
+  const [only] = delivery.recipients
+  if (
+    delivery.recipients.length === 1 &&
+    only &&
+    !input.closed &&
+    !input.hooks.asks &&
+    delivery.route.via !== UNROUTED &&
+    isPending(lease.state.recipients[0])
+  )
+    return carry(input, delivery.route, delivery.recipients)
   const recipients = delivery.recipients.filter((_, at) => isPending(lease.state.recipients[at]))
   if (input.closed) return same(input, 'skipped', { kind: 'deferred', reply: input.closed })
   const opinions = input.hooks.asks ? await ask(input, recipients) : []
@@ -182,6 +192,7 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Rec
   const found = input.transports(route)
   if (!found) return all(recipients, 'decided', { kind: 'deferred', reply: NO_TRANSPORT })
   const { message } = input.lease
+  const { running } = input
   const mailboxes = byMailbox(recipients)
   const job: Job<Recipient> = {
     route,
@@ -189,8 +200,10 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Rec
     parameters: message.parameters,
     recipients: mailboxes,
     message: input.source,
-    signal: input.running.controller.signal,
-    unanswered: input.running,
+    get signal() {
+      return running.signal
+    },
+    unanswered: running,
     id: message.id,
   }
   try {

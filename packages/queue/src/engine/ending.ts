@@ -11,10 +11,12 @@ const HEAR_MS = 2_000
 export class Running implements Unanswered {
   /** By the monotonic clock. */
   readonly startedAt: number
-  readonly controller = new AbortController()
   /** Its site counts it no more. */
   hasLeft = false
   #cuts: (() => void)[] | undefined
+  #controller: AbortController | undefined
+  #reason: Error | undefined
+  #stop: (() => void) | undefined
 
   constructor(startedAt: number) {
     this.startedAt = startedAt
@@ -23,6 +25,28 @@ export class Running implements Unanswered {
   /** It was told to stop, and stays for an answer. */
   get isUnanswered(): boolean {
     return this.#cuts !== undefined
+  }
+
+  /** Made for who asks: most attempts are over before anybody would. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Tells the attempt to stop. */
+  abort(reason: Error): void {
+    if (this.#reason) return
+    this.#reason = reason
+    this.#controller?.abort(reason)
+    this.#stop?.()
+  }
+
+  onStop(stop: (() => void) | undefined): boolean {
+    this.#stop = stop
+    return this.#reason !== undefined
   }
 
   stay(cut: () => void): void {
@@ -81,7 +105,7 @@ export class Ending {
     const { running, graceMs, answerMs, log } = this.#options
     if (!this.#resolve) return
     this.#after(graceMs, () => {
-      for (const { controller } of running) controller.abort(new Error('The server stops'))
+      for (const attempt of running) attempt.abort(new Error('The server stops'))
       this.#after(HEAR_MS, () => {
         this.#isUnheard = true
         this.attemptEnded()

@@ -346,8 +346,8 @@ export class QueueEngine {
 
   /** A transport that never answers must not hold a slot for ever. */
   #abortOverdue(elapsed: number): void {
-    for (const { startedAt, controller } of this.#running)
-      if (elapsed - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
+    for (const running of this.#running)
+      if (elapsed - running.startedAt >= this.#options.attemptMs) running.abort(new Error('The attempt took too long'))
   }
 
   /** The attempt itself could not be made or written down. */
