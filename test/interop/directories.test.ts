@@ -1,16 +1,19 @@
 /** Directories in real servers, a case each: who is there, who is not, and what is no key at all. The rest is in `directories.long.ts`. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Directory } from '../../packages/directory/src/index.ts'
 import { startRedis } from '../cluster/redis.ts'
+import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 import { INJECTIONS, ldapFrom, open, sqlFrom } from './directory/cases.ts'
-import { startMariadb, startPostgres, startSlapd } from './directory/servers.ts'
+import { PEOPLE, startMariadb, startPostgres, startSlapd } from './directory/servers.ts'
 import { startDovecot } from './dovecot.ts'
 
 const skip = requires(
@@ -18,6 +21,9 @@ const skip = requires(
   'postgresql',
   'mariadb-server',
   'redis-server',
+  'tinycdb',
+  'postfix',
+  'postfix-cdb',
   'dovecot-core',
   'dovecot-imapd',
   'dovecot-lmtpd',
@@ -87,6 +93,39 @@ test('slapd: a person, an address besides, a group with a group in it, and a pas
   assert.ok(listed.stats().cached > 700, 'more than the server gives without paging')
   assert.ok(listed.find('a.liddell@x.test'))
   assert.equal(listed.find('/o=x/cn=alice'), undefined)
+})
+
+test('a cdb as tinycdb makes it, also when another one takes its place', { skip }, async (t) => {
+  const path = join(temporary(t), 'people.cdb')
+  const make = (lines: readonly string[]) =>
+    execFileSync(programPath('cdb'), ['-c', '-m', path], { input: `${lines.join('\n')}\n` })
+  make(['alice@x.test alice@store.test', ...PEOPLE.slice(2).map(({ address, target }) => `${address} ${target}`)])
+  const directory = await open(t, { file: path })
+  await holds(directory, 'alice@x.test', 'alice@store.test')
+  assert.deepEqual((await directory.find('u699@x.test'))?.values, ['u699@store.test'])
+  // It is renamed into place; who asks meanwhile has the one or the other.
+  make(['alice@x.test one', 'alice@x.test two', 'bob@x.test '])
+  for (let values: readonly string[] | undefined = []; values?.length !== 2; await sleep(50)) {
+    values = (await directory.find('alice@x.test'))?.values
+    assert.ok(['alice@store.test', 'one two'].includes(values?.join(' ') ?? ''), values?.join(' '))
+  }
+  assert.deepEqual((await directory.find('bob@x.test'))?.values, [])
+  assert.equal(await directory.find('u699@x.test'), undefined)
+  writeFileSync(`${path}.new`, 'no cdb')
+  renameSync(`${path}.new`, path)
+  await assert.rejects(open(t, { file: path }), /people\.cdb: it is no cdb/)
+  assert.ok(await directory.find('bob@x.test'))
+})
+
+test('a cdb that Postfix has made', { skip }, async (t) => {
+  const folder = temporary(t)
+  const path = join(folder, 'people')
+  writeFileSync(join(folder, 'main.cf'), 'compatibility_level = 3.6\n')
+  writeFileSync(path, 'Alice@x.test  alice@store.test\nsales@x.test alice@x.test, bob@x.test\n')
+  execFileSync(programPath('postmap'), ['-c', folder, `cdb:${path}`])
+  const directory = await open(t, { file: `${path}.cdb` })
+  await holds(directory, 'alice@x.test', 'alice@store.test')
+  assert.deepEqual((await directory.find('sales@x.test'))?.values, ['alice@x.test, bob@x.test'])
 })
 
 test('Redis: a text, a hash, a set', { skip }, async (t) => {

@@ -203,6 +203,41 @@ test('a file is known without a promise; a wrong one is a mistake at once', asyn
   await assert.rejects(opened(t, { file: path }), /line 2: two lines have the key A@X\.test/)
 })
 
+test('patterns in a file: the key itself, then the narrowest network, then the first pattern that fits', async (t) => {
+  const path = join(folderOf(t), 'access')
+  const lines = [
+    'sales-*@x.test first',
+    '*@x.test all',
+    'sales-eu@x.test itself',
+    '10.0.0.0/8 wide',
+    '10.1.0.0/16 narrow',
+    '2001:db8::/32 six',
+    'host-??.dyn.test dynamic',
+  ]
+  writeFileSync(path, lines.join('\n'))
+  const people = await opened(t, { file: { path, format: 'patterns' } })
+  const found = (key: string) => (people.find(key) as DirectoryEntry | undefined)?.values[0]
+  for (const [key, expected] of [
+    ['sales-eu@x.test', 'itself'],
+    ['sales-us@x.test', 'first'],
+    ['bob@x.test', 'all'],
+    ['bob@x.test.evil.test', undefined],
+    ['10.1.2.3', 'narrow'],
+    ['10.2.2.3', 'wide'],
+    ['11.2.2.3', undefined],
+    ['2001:db8::1', 'six'],
+    ['host-12.dyn.test', 'dynamic'],
+    ['host-123.dyn.test', undefined],
+    ['', undefined],
+  ] as const)
+    assert.equal(found(key), expected, key)
+  writeFileSync(path, '*@x.test a\n*@X.test b\n')
+  await assert.rejects(opened(t, { file: { path, format: 'patterns' } }), /line 2: two lines have the pattern/)
+  writeFileSync(path, '10.0.0.0/33 a\n*@x.test\n')
+  const plain = await opened(t, { file: path })
+  assert.equal(plain.find('10.0.0.1'), undefined)
+})
+
 test('what directories count is told to who asks, until they are closed', async (t) => {
   const http = await service(t, (path) => (path === '/a' ? [200, 'x'] : [404]))
   const people = await opened(t, { http: { url: `${http.url}/{key}` }, name: 'staff' })
@@ -236,6 +271,7 @@ test('mistakes are said where they are, with what was meant', () => {
     [{ redis: { url: 'http://x' } }, /redis\.url: not the URL of a Redis/],
     [{ file: 'x', list: {} }, /list: is for "sql", "ldap" and "http"/],
     [{ sql: { url: 'sqlite:x', query: 'SELECT {key}' }, list: {} }, /list\.ask: is missing/],
+    [{ file: { path: 'x', format: 'btree' } }, /file/],
     [{ socketmap: { at: 'x', map: 'm' } }, /not where a socketmap listens/],
   ]
   for (const [from, expected] of cases) assert.match(mistakes(from).join('\n'), expected)

@@ -96,8 +96,9 @@ class Asked implements Directory {
     this.#from = from
     this.#deps = deps
     this.#source = source
-    this.#isLocal = from.file !== undefined
-    this.#cache = new AnswerCache(from.cache.size)
+    this.#isLocal = source.isInMemory === true
+    // A file is never older than itself.
+    this.#cache = new AnswerCache(from.file ? 0 : from.cache.size)
     this.#health = new SourceHealth({ name: this.name, source: source.name, log, now: () => this.#now() })
     // Another query is another directory: what was kept of the last one says nothing of this.
     const digest = createHash('sha256')
@@ -157,7 +158,7 @@ class Asked implements Directory {
     const now = this.#now()
     if (this.#isLocal) {
       this.#counts.hits++
-      return { entry: this.#source.find(keyOf(key), this.#closed.signal) as DirectoryEntry | undefined, at: now } // a file is in memory
+      return { entry: this.#source.find(keyOf(key), this.#closed.signal) as DirectoryEntry | undefined, at: now } // it is in memory
     }
     const kept = this.#listing ? this.#listing.find(key, now) : this.#cache.get(key)
     if (kept === undefined || kept.until <= now) return undefined

@@ -10,6 +10,12 @@ export interface TlsFiles {
   readonly servername?: string | undefined
 }
 
+/** A file. */
+export interface FileFrom {
+  readonly path: string
+  readonly format: 'lines' | 'patterns' | 'cdb'
+}
+
 /** SQL: the scheme of the URL says which. */
 export interface SqlFrom {
   readonly url: string
@@ -76,7 +82,7 @@ export interface ListFrom {
 
 /** One directory. */
 export interface From {
-  readonly file?: { readonly path: string } | undefined
+  readonly file?: FileFrom | undefined
   readonly sql?: SqlFrom | undefined
   readonly ldap?: LdapFrom | undefined
   readonly redis?: RedisFrom | undefined

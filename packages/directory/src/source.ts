@@ -6,6 +6,8 @@ import type { DirectoryEntry, Key } from './entry.ts'
 export interface DirectorySource {
   /** For logs, metrics and commands, without what is secret: `ldaps://dc1.example.com`. */
   readonly name: string
+  /** `find` never has to ask: what is found is no promise. */
+  readonly isInMemory?: boolean
   find(key: Key, signal: AbortSignal): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined>
   /** All keys there are, with their entries; absent: it cannot tell. */
   list?(ask: string, signal: AbortSignal): AsyncIterable<readonly [key: string, entry: DirectoryEntry]>

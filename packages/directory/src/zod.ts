@@ -19,9 +19,21 @@ const tls = z.strictObject({
 
 const password = z.string().optional().describe('Instead of one in the URL')
 
+const formatOf = (path: string) => (path.endsWith('.cdb') ? 'cdb' : 'lines')
+
 const file = z.union([
-  z.string().transform((path) => ({ path })),
-  z.strictObject({ path: z.string().describe('Lines of a key and its values; read again when it changes') }),
+  z.string().transform((path) => ({ path, format: formatOf(path) }) as const),
+  z
+    .strictObject({
+      path: z.string().describe('Read again when it changes'),
+      format: z
+        .enum(['lines', 'patterns', 'cdb'])
+        .optional()
+        .describe(
+          '`lines` of a key and its values; `patterns`: keys with `*` and `?`, and networks, besides; `cdb`, as of `cdbmake`. Default: by the ending `.cdb`',
+        ),
+    })
+    .transform(({ path, format = formatOf(path) }) => ({ path, format }) as const),
 ])
 
 const sql = z.strictObject({
