@@ -13,7 +13,7 @@ import { startRedis } from '../cluster/redis.ts'
 import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 import { INJECTIONS, ldapFrom, open, sqlFrom } from './directory/cases.ts'
-import { PEOPLE, startMariadb, startPostgres, startSlapd } from './directory/servers.ts'
+import { type BindAnswer, PEOPLE, startMariadb, startPostgres, startSlapd } from './directory/servers.ts'
 import { startDovecot } from './dovecot.ts'
 
 const skip = requires(
@@ -93,6 +93,55 @@ test('slapd: a person, an address besides, a group with a group in it, and a pas
   assert.ok(listed.stats().cached > 700, 'more than the server gives without paging')
   assert.ok(listed.find('a.liddell@x.test'))
   assert.equal(listed.find('/o=x/cn=alice'), undefined)
+})
+
+test('slapd: an account that may not log in is refused, and the log says why; what says nothing of it is an outage', {
+  skip,
+}, async (t) => {
+  const data = (code: string) =>
+    `80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data ${code}, v4563`
+  const answers: Readonly<Record<string, BindAnswer>> = {
+    right: { code: 0, text: '' },
+    wrong: { code: 49, text: data('52e') },
+    locked: { code: 49, text: data('775') },
+    expired: { code: 49, text: data('532') },
+    off: { code: 53, text: 'Account inactivated. Contact system administrator.' },
+    tried: { code: 19, text: 'Exceed password retry limit. Please try later.' },
+    busy: { code: 51, text: '' },
+    away: { code: 52, text: '' },
+    clear: { code: 13, text: 'confidentiality required' },
+  }
+  await using server = await startSlapd(
+    undefined,
+    (dn) => answers[/^uid=(\w+)/.exec(dn)?.[1] ?? ''] ?? { code: 80, text: '' },
+  )
+  const said: string[] = []
+  const directory = await open(t, ldapFrom(server.url, { base: 'dc=odd,dc=test', filter: '(uid={key})' }), {
+    warn(fields, text) {
+      const { code, reason } = fields as { readonly code: number; readonly reason: string } // as the source writes it
+      said.push(`${text}: ${code} ${reason}`)
+    },
+  })
+  const { signal } = new AbortController()
+  const verified = async (key: string) => {
+    const entry = await directory.find(key)
+    assert.ok(entry, key)
+    return directory.verify?.(entry, 'secret', signal)
+  }
+  assert.equal(await verified('right'), true)
+  for (const key of ['wrong', 'locked', 'expired', 'off', 'tried']) assert.equal(await verified(key), false, key)
+  for (const key of ['busy', 'away', 'clear', 'other']) await assert.rejects(verified(key), key)
+  assert.deepEqual(said, [
+    'an account may not log in: 49 account locked',
+    'an account may not log in: 49 password expired',
+    'an account may not log in: 53 Account inactivated. Contact system administrator. Code: 0x35',
+    'an account may not log in: 19 Exceed password retry limit. Please try later. Code: 0x13',
+  ])
+  // OpenLDAP says inappropriateAuthentication, or that it is wrong, of who has no password at all.
+  const people = await open(t, ldapFrom(server.url))
+  const entry = await people.find('u1@x.test')
+  assert.ok(entry)
+  assert.equal(await people.verify?.(entry, 'secret', signal), false)
 })
 
 test('a cdb as tinycdb makes it, also when another one takes its place', { skip }, async (t) => {

@@ -27,12 +27,16 @@ export const clock: DirectoryDeps['clock'] = {
 }
 
 /** Opens it; it is closed with the test. Nothing is kept, unless the option says so: each look-up is a question. */
-export async function open(t: TestContext, from: FromInput): Promise<Directory> {
+export async function open(
+  t: TestContext,
+  from: FromInput,
+  log: Partial<DirectoryDeps['log']> = {},
+): Promise<Directory> {
   const asked = { cache: { size: 0 }, deadline: '5 s', ...from }
   const directory = await openDirectory(schema.parse(asked), {
     name: 'people',
     clock,
-    log: quiet,
+    log: { ...quiet, ...log },
     resolve: (file) => file,
   })
   t.after(() => directory.close())

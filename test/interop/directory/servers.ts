@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { Client as LdapClient } from 'ldapts'
 import { createConnection } from 'mysql2/promise'
@@ -175,8 +175,15 @@ async function asMariadb(url: string, sql: string): Promise<unknown> {
   }
 }
 
-/** An LDAP server: `url` is plain, with StartTLS where there is a certificate; `secure` is `ldaps://`. */
-export async function startSlapd(certificate?: TestCertificate): Promise<Served & { readonly secure: string }> {
+/**
+ * An LDAP server: `url` is plain, with StartTLS where there is a certificate; `secure` is `ldaps://`.
+ *
+ * @param odd what a bind as an entry below `dc=odd,dc=test` is answered with, by a socket backend of slapd
+ */
+export async function startSlapd(
+  certificate?: TestCertificate,
+  odd?: (dn: string) => BindAnswer,
+): Promise<Served & { readonly secure: string }> {
   const folder = peerFolder('slapd')
   const [port = 0, securePort = 0] = await freePorts(2)
   const tls = certificate ? certificateIn(folder, certificate) : undefined
@@ -192,7 +199,7 @@ attributetype ( 1.2.840.113556.1.2.210 NAME 'proxyAddresses' EQUALITY caseIgnore
 objectclass ( 1.2.840.113556.1.5.9999 NAME 'mailThing' SUP top AUXILIARY MAY ( proxyAddresses $ mail ) )
 modulepath /usr/lib/ldap
 moduleload back_mdb
-pidfile ${folder}/pid
+${odd ? 'moduleload back_sock\n' : ''}pidfile ${folder}/pid
 ${tls ? `TLSCertificateFile ${tls.cert}\nTLSCertificateKeyFile ${tls.key}\n` : ''}
 sizelimit 500
 database mdb
@@ -206,9 +213,10 @@ index objectClass,mail,uid,proxyAddresses eq
 limits dn.exact="cn=postroad,dc=x,dc=test" size.prtotal=unlimited size=100
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="cn=postroad,dc=x,dc=test" read by anonymous auth by * none
-`,
+${odd ? `database sock\nsuffix dc=odd,dc=test\nsocketpath ${folder}/odd\n` : ''}`,
   )
-  runAsPeer(programPath('slapadd'), ['-f', config, '-q'], ldif())
+  const backend = odd && (await socketBackend(join(folder, 'odd'), odd))
+  runAsPeer(programPath('slapadd'), ['-f', config, '-b', 'dc=x,dc=test', '-q'], ldif())
   const url = `ldap://127.0.0.1:${port}`
   const secure = `ldaps://127.0.0.1:${securePort}`
   const peer = new Peer({
@@ -226,7 +234,43 @@ access to * by dn.exact="cn=postroad,dc=x,dc=test" read by anonymous auth by * n
     await peer[Symbol.asyncDispose]()
     throw error
   }
-  return { ...served(peer, url), secure }
+  return {
+    peer,
+    url,
+    secure,
+    async [Symbol.asyncDispose]() {
+      await peer[Symbol.asyncDispose]()
+      backend?.close()
+    },
+  }
+}
+
+/** Result of a bind, RFC 4511 §4.1.9. */
+export interface BindAnswer {
+  readonly code: number
+  readonly text: string
+}
+
+/** The protocol of slapd-sock(5): a request is lines up to an empty one. Whatever is searched for is there. */
+async function socketBackend(path: string, answer: (dn: string) => BindAnswer): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    let text = ''
+    socket.on('error', () => undefined)
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      if (!text.includes('\n\n')) return
+      const [verb = ''] = text.split('\n')
+      const [, dn = ''] = /^dn: (.*)$/m.exec(text) ?? []
+      const [, uid = ''] = /\(uid=([^)]*)\)/.exec(text) ?? []
+      const { code, text: info } = verb === 'BIND' ? answer(dn) : { code: 0, text: '' }
+      const entry = `dn: uid=${uid},dc=odd,dc=test\nobjectClass: inetOrgPerson\nuid: ${uid}\ncn: ${uid}\nsn: ${uid}\nmail: ${uid}@odd.test\n\n`
+      socket.end(`${verb === 'SEARCH' ? entry : ''}RESULT\ncode: ${code}\n${info === '' ? '' : `info: ${info}\n`}`)
+    })
+  })
+  server.listen(path)
+  await once(server, 'listening')
+  chmodSync(path, 0o666)
+  return server
 }
 
 function ldif(): string {

@@ -1,6 +1,7 @@
 /** LDAP and Active Directory: a search, perhaps of the members of a group, and the bind by which a password is checked. */
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { errorOf } from '@postroad/plugin'
 import type { Client, Entry as LdapEntry } from 'ldapts'
 import { ConnectionLine } from '../connection-line.ts'
 import { type DirectoryEntry, entryOf, keyOf, textsOf } from '../entry.ts'
@@ -13,8 +14,23 @@ import { type TlsSettings, tlsOf } from '../tls.ts'
 const DEPTH = 5
 /** Members of a group, with those of groups in it. */
 const MEMBERS = 1_000
-/** RFC 4511 §4.1.9: invalidCredentials. */
+/** RFC 4511 §A.2: invalidCredentials. */
 const INVALID_CREDENTIALS = 49
+/**
+ * What servers answer to a bind as an entry that there is and that may not log in now, RFC 4511 §A.2: constraintViolation (389: too many wrong passwords),
+ * inappropriateAuthentication (OpenLDAP: it has no password), unwillingToPerform (389, eDirectory: switched off, locked).
+ */
+const NOT_NOW: ReadonlySet<number> = new Set([19, 48, 53])
+/** Active Directory says in the text of invalidCredentials what is wrong besides the password (52e) and the name (525). */
+const AD_REASONS: Readonly<Record<string, string>> = {
+  530: 'not permitted at this time',
+  531: 'not permitted from here',
+  532: 'password expired',
+  533: 'account disabled',
+  701: 'account expired',
+  773: 'password must be changed first',
+  775: 'account locked',
+}
 /** RFC 4511 §4.1.9: noSuchObject. A member that is gone is no member. */
 const NO_SUCH_OBJECT = 32
 
@@ -118,8 +134,15 @@ class LdapSource implements DirectorySource {
       await client.bind(dn, password)
       return true
     } catch (error) {
-      if (codeOf(error) === INVALID_CREDENTIALS) return false
-      throw error
+      const code = codeOf(error)
+      // The name is gone since it was found.
+      if (code === NO_SUCH_OBJECT) return false
+      if (code !== INVALID_CREDENTIALS && !(code !== undefined && NOT_NOW.has(code))) throw error
+      const reason = reasonIn(error)
+      // Who has the right password wonders; only the log says why.
+      if (reason !== undefined || code !== INVALID_CREDENTIALS)
+        this.#deps.log.warn({ source: this.name, dn, code, reason: reason ?? errorOf(error).message.trim() }, 'an account may not log in') // biome-ignore format: short
+      return false
     } finally {
       signal.removeEventListener('abort', stop)
       stop()
@@ -233,6 +256,12 @@ class Once {
     if (this.#passed.has(what)) throw new Error('the connection has ended')
     this.#passed.add(what)
   }
+}
+
+/** What Active Directory says of the account; undefined: only that it was wrong. */
+function reasonIn(error: unknown): string | undefined {
+  const [, data = ''] = /\bdata ([0-9a-f]{3,4})\b/.exec(errorOf(error).message) ?? []
+  return AD_REASONS[data]
 }
 
 function absent(error: unknown): [] {
