@@ -317,6 +317,7 @@ function momentOf(status: DeliveryStatus): number {
 
 /** The state after an operator's `hold`, `release` or `retry`; nothing when it changes nothing. */
 export function operated<S extends DeliveryState>(state: S, operation: Operation, now: number): S | undefined {
+  if (operation.kind === 'delete' || operation.kind === 'cancel') return undefined
   const { kind } = state.status
   if (operation.kind === 'hold') {
     if (kind === 'claimed') return state.pendingHold ? undefined : { ...state, pendingHold: true }

@@ -55,6 +55,8 @@ export type Operation =
   | { readonly kind: 'release' }
   | { readonly kind: 'retry' }
   | { readonly kind: 'delete' }
+  /** As `delete`, of what waits for the time that its sender wants and was never tried; else nothing. */
+  | { readonly kind: 'cancel' }
 
 /** A destination the operator has stopped. */
 export interface Suspension {

@@ -220,7 +220,8 @@ class MemoryStore implements QueueStore {
   async operate(id: string, operation: Operation, now: number): Promise<number> {
     const entry = this.#memory.messages.get(id)
     if (!entry) return 0
-    if (operation.kind === 'delete') return this.#delete(entry, now)
+    if (operation.kind === 'cancel' && !entry.states.every(birth.awaitsRelease)) return 0
+    if (operation.kind === 'delete' || operation.kind === 'cancel') return this.#delete(entry, now)
     let changed = 0
     for (const [index, state] of entry.states.entries()) {
       const next = operated(state, operation, now)

@@ -252,7 +252,7 @@ export class LmdbStore implements QueueStore {
           })
         : 0
     })
-    if (operation.kind === 'delete' && changed > 0) this.#removeContent(id)
+    if ((operation.kind === 'delete' || operation.kind === 'cancel') && changed > 0) this.#removeContent(id)
     return changed
   }
 

@@ -1,5 +1,5 @@
 /** What an operator does to queued messages. For use within a commit. */
-import { type Operation, operated, withdrawn } from '@postroad/queue-engine'
+import { birth, type Operation, operated, withdrawn } from '@postroad/queue-engine'
 import type { QueueTables } from './database.ts'
 import { finish } from './ending.ts'
 import type { MessageRecord } from './record.ts'
@@ -19,7 +19,9 @@ export function operate(
 ): number {
   const { message } = record
   const states = readStates(tables, record)
-  if (order.operation.kind === 'delete') {
+  const { kind } = order.operation
+  if (kind === 'cancel' && !states.every(birth.awaitsRelease)) return 0
+  if (kind === 'delete' || kind === 'cancel') {
     finish(tables, message, {
       states: states.map((state) => withdrawn(state, order.now)),
       now: order.now,

@@ -26,6 +26,8 @@ export interface QueueDesk {
   foresee(order: QueueOrder, signal: AbortSignal): Promise<QueueForecast>
   /** What was done is done, however far one reads. */
   carryOut(order: QueueOrder, signal: AbortSignal): AsyncIterable<Pick<OrderStep, 'changed'>>
+  /** Takes back what waits for the time that its sender wanted and was never tried, in one step; false when it is too late. */
+  cancel(id: string): Promise<boolean>
   suspensions(): Promise<readonly Suspension[]>
   suspend(target: string, reason: string, signal: AbortSignal): Promise<Suspended>
   resume(target: string): Promise<boolean>
@@ -88,6 +90,7 @@ export function queueDesk(name: string, queue: CommandedQueue): QueueDesk {
     async *carryOut(order, signal) {
       yield* carryOut({ ...queue, store: await queue.store() }, order, { signal, now })
     },
+    cancel: async (id) => isQueueId(id) && (await (await queue.store()).operate(id, { kind: 'cancel' }, now())) > 0,
     suspensions: async () => (await queue.store()).suspensions(),
     suspend: async (target, reason, signal) => suspendTarget(await queue.store(), { target, reason }, { signal, now }),
     resume: async (target) => (await queue.store()).resume(target.toLowerCase()),

@@ -177,7 +177,7 @@ export class RedisStore extends RedisReader implements QueueStore {
   }
 
   async operate(id: string, operation: Operation, now: number): Promise<number> {
-    if (operation.kind === 'delete') return this.#delete(id, now)
+    if (operation.kind === 'delete' || operation.kind === 'cancel') return this.#delete(id, now, operation.kind)
     const reason = operation.kind === 'hold' ? operation.reason : ''
     const changed = (await this.run(scripts.OPERATE, [id, operation.kind, now, reason])) as string[] // see the script
     if (operation.kind !== 'hold') for (const entry of changed) this.#onScheduled(entry, now)
@@ -339,12 +339,8 @@ export class RedisStore extends RedisReader implements QueueStore {
         this.note(message, content)
         const delivery = message.deliveries[Number(index)]
         if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${entry} has no delivery`)
-        const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
-        leases.push({
-          message,
-          index: Number(index),
-          state: decodeState(delivery, state, { status, countedFrom: birth.release(message) }),
-        })
+        const born = { status: { kind: 'claimed', owner: this.owner }, countedFrom: birth.release(message) } as const
+        leases.push({ message, index: Number(index), state: decodeState(delivery, state, born) })
       } catch (error) {
         await this.#setAside(id, error)
       }
@@ -363,16 +359,16 @@ export class RedisStore extends RedisReader implements QueueStore {
     )
   }
 
-  async #delete(id: string, now: number): Promise<number> {
+  async #delete(id: string, now: number, how: 'delete' | 'cancel'): Promise<number> {
     for (;;) {
       const entry = await this.get(id)
-      if (!entry) return 0
+      if (!entry || (how === 'cancel' && !entry.states.every(birth.awaitsRelease))) return 0
       const { message, states } = entry
       const parts = message.deliveries.map((delivery, at) => {
         const state = states[at]
         return state ? finishedPart(delivery, withdrawn(state, now)) : ''
       })
-      const args = [id, this.versionOf(message), finishedHead(message, now), this.#keep, ...parts]
+      const args = [id, this.versionOf(message), finishedHead(message, now), this.#keep, how, ...parts]
       const deleted = Number(await this.run(scripts.DELETE, args))
       // An attempt ended meanwhile: what became of its recipients belongs into the record.
       if (deleted > 0) this.#dropContent(message)

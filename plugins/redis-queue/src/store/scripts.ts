@@ -225,13 +225,16 @@ end
 return changed
 `)
 
-/** id, version, head of the final record, how many to keep, parts of all deliveries → deliveries; -1: read again */
+/** id, version, head of the final record, how many to keep, `delete`, or `cancel` of what is scheduled alone, parts of all deliveries → deliveries; -1: read again */
 export const DELETE = frees(`
 local key = P .. 'm:' .. ARGV[1]
 local seen = call('HMGET', key, 'k', 'v')
 if not seen[1] then return 0 end
 if (seen[2] or '0') ~= ARGV[2] then return -1 end
-for i = 0, seen[1] - 1 do call('HSET', key, 'f' .. i, ARGV[5 + i] or '') end
+if ARGV[5] == 'cancel' then for i = 0, seen[1] - 1 do
+  if string.sub(call('HGET', key, 'p' .. i), 1, 1) ~= 's' then return 0 end
+end end
+for i = 0, seen[1] - 1 do call('HSET', key, 'f' .. i, ARGV[6 + i] or '') end
 finish(ARGV[1], ARGV[3], tonumber(ARGV[4]))
 return tonumber(seen[1])
 `)
