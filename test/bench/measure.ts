@@ -9,6 +9,7 @@ import { openDriver } from './drive.ts'
 import { type Driver, type Load, makeData } from './load.ts'
 import type { Scenario } from './scenario.ts'
 import { ServerProcess } from './server-process.ts'
+import type { Usage, Work } from './target.ts'
 
 /** One round of one target. */
 export interface Round {
@@ -18,6 +19,8 @@ export interface Round {
   readonly cpu: number
   /** Milliseconds from the message to its reply: half of them took no longer, and 99 of 100. Where waiting is what is measured. */
   readonly wait?: { readonly p50: number; readonly p99: number }
+  /** Of a message, where it is counted. */
+  readonly work?: Work
 }
 
 /** What one target came to in one scenario. */
@@ -214,7 +217,18 @@ async function measureOnce(
   return {
     rate: (messages / ms) * 1000,
     cpu: (after.cpuUs - before.cpuUs) / 1000 / messages,
+    ...workOf(before, after, messages),
     ...(scenario.waits && { wait: { p50: median(waits), p99: quantile(waits, 0.99) } }),
+  }
+}
+
+/** Calls that the answers to the bench's own questions need are a few in thousands. */
+function workOf(before: Usage, after: Usage, messages: number): Pick<Round, 'work'> {
+  const [from, to] = [before.work, after.work]
+  if (!from || !to) return {}
+  const each = (name: keyof Work): number => (to[name] - from[name]) / messages
+  return {
+    work: { reads: each('reads'), writes: each('writes'), written: each('written'), stored: each('stored') },
   }
 }
 

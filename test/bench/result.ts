@@ -3,6 +3,7 @@
 import type { Bar } from './bar.ts'
 import { type Figures, median, type Round } from './measure.ts'
 import type { Scenario } from './scenario.ts'
+import type { Work } from './target.ts'
 
 /** One bar, held against what was measured. */
 export interface Judgement {
@@ -44,7 +45,23 @@ export function formatFigures(scenario: Scenario, figures: readonly Figures[]): 
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
-  return `${scenario.name}: ${scenario.title}\n${table.map((row) => `  ${line(row)}`).join('\n')}`
+  return [`${scenario.name}: ${scenario.title}`, ...table.map((row) => `  ${line(row)}`), ...workLines(figures)].join(
+    '\n',
+  )
+}
+
+/** What the kernel was asked for, a message: figures that hold on a busy machine, too. */
+function workLines(figures: readonly Figures[]): string[] {
+  return figures.flatMap(({ target, rounds }) => {
+    const works = rounds.flatMap(({ work }) => work ?? [])
+    if (works.length === 0) return []
+    const each = (name: keyof Work): number => median(works.map((work) => work[name]))
+    const cpu = median(rounds.map((round) => round.cpu))
+    const kb = (octets: number): string => (octets / 1000).toFixed(1)
+    return [
+      `  work per message, ${target}: ${cpu.toFixed(3)} ms CPU, ${each('writes').toFixed(2)} writes, ${each('reads').toFixed(2)} reads, ${kb(each('written'))} KB written, ${kb(each('stored'))} KB to the disk`,
+    ]
+  })
 }
 
 /** The bars of a scenario whose targets were all measured. */

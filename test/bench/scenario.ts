@@ -68,7 +68,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 20,
     octets: SMALL,
     messages: 8_000,
-    warmUp: 5_000,
+    warmUp: 15_000,
   },
   {
     name: 'many-200',
@@ -98,7 +98,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 20,
     octets: SMALL,
     messages: 4_000,
-    warmUp: 5_000,
+    warmUp: 15_000,
     single: true,
   },
   {
@@ -138,7 +138,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 20,
     octets: SMALL,
     messages: 4_000,
-    warmUp: 5_000,
+    warmUp: 15_000,
   },
   {
     name: 'scan',

@@ -31,6 +31,18 @@ export interface Usage {
   readonly peakRss: number
   /** Messages that have come to it, where it counts them. */
   readonly received?: number
+  /** What it has asked of the kernel, where that is counted: Linux, and a target that is one process. */
+  readonly work?: Work
+}
+
+/** Calls and octets of a process, sockets and files alike, `proc_pid_io(5)`. */
+export interface Work {
+  readonly reads: number
+  readonly writes: number
+  /** Octets in these writes. */
+  readonly written: number
+  /** Octets that went, or will go, to the disk. */
+  readonly stored: number
 }
 
 /** What a file in `targets/` exports as `target`. */

@@ -365,3 +365,30 @@ test('a result becomes the opinion the operator wants', () => {
   assert.equal(toOpinion('none', refusal), undefined)
   assert.equal(toOpinion(0, refusal), undefined)
 })
+
+test('what was written before is written again, and nothing else that is like it', () => {
+  const write = (...results: readonly MethodResult[]) => writeAuthResults({ authservId: 'mx.example', results })
+  const spf = { method: 'spf', result: 'pass', properties: [{ type: 'smtp', name: 'mailfrom', value: 'a.example' }] }
+  const alike: MethodResult[] = [
+    spf,
+    { ...spf, reason: '' },
+    { ...spf, reason: 'a' },
+    { ...spf, comment: 'a' },
+    { ...spf, method: 'spfp', result: 'ass' },
+    { ...spf, properties: [{ type: 'smtp', name: 'mailfro', value: 'ma.example' }] },
+    { ...spf, properties: [...spf.properties, ...spf.properties] },
+    { ...spf, properties: [] },
+  ]
+  const first = alike.map((result) => write(result))
+  assert.equal(new Set(first).size, alike.length)
+  assert.deepEqual(
+    alike.map((result) => write(result)),
+    first,
+  )
+  assert.notEqual(write(spf, spf), write(spf))
+  const signed = (b: string) =>
+    write({ method: 'dkim', result: 'pass', properties: [{ type: 'header', name: 'b', value: b }] })
+  assert.match(signed('AAAA'), /header\.b=AAAA/)
+  assert.match(signed('BBBB'), /header\.b=BBBB/)
+  for (let i = 0; i < 2_000; i++) assert.match(write({ ...spf, comment: `${i}` }), new RegExp(`\\(${i}\\)`))
+})

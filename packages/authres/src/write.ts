@@ -18,7 +18,33 @@ const LONGEST_COMMENT = 300
  * @example message.withHeader('Authentication-Results', writeAuthResults({ authservId: 'mx.example.com', results }))
  */
 export function writeAuthResults({ authservId, results }: AuthResults): string {
-  return fold([writeId(authservId), ...(results.length === 0 ? [['none']] : results.map(toWords))])
+  const key = keyOf(authservId, results)
+  const known = key === undefined ? undefined : written.get(key)
+  if (known !== undefined) return known
+  const text = fold([writeId(authservId), ...(results.length === 0 ? [['none']] : results.map(toWords))])
+  if (key !== undefined && key.length <= MAX_KEY) {
+    if (written.size >= MAX_WRITTEN) written.clear()
+    written.set(key, text)
+  }
+  return text
+}
+
+/** Conclusions repeat: of the same senders, and of those of whom nothing is known. Values that were written, by all that is in them. */
+const written = new Map<string, string>()
+const MAX_WRITTEN = 500
+const MAX_KEY = 2_000
+
+/** Undefined where there is a signature: its octets are never the same again. Parts are told apart by their lengths. */
+function keyOf(authservId: string, results: readonly MethodResult[]): string | undefined {
+  let key = `${authservId.length}:${authservId}`
+  for (const { method, result, reason, comment = '', properties } of results) {
+    key += `|${method.length}:${method}${result.length}:${result}${reason === undefined ? '-' : `${reason.length}:${reason}`}${comment.length}:${comment}`
+    for (const { type, name, value } of properties) {
+      if (name === 'b') return undefined
+      key += `+${type.length}:${type}${name.length}:${name}${value.length}:${value}`
+    }
+  }
+  return key
 }
 
 function writeId(authservId: string): string[] {

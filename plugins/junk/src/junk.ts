@@ -163,6 +163,7 @@ export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInsta
       handler({ envelope, message }) {
         const clean = forged.strip(envelope, message)
         const note = noted.get(envelope)
+        noted.delete(envelope)
         const { teacher } = school
         return note && teacher && options.fields ? withFields(clean, note, teacher) : clean
       },

@@ -147,6 +147,8 @@ export const rspamd = definePlugin({
         handler({ envelope, message }) {
           const clean = forged.strip(envelope, message)
           const asked = pending.get(envelope)
+          // Now, and not in the next large collection: it holds the message (decision 0340).
+          pending.delete(envelope)
           return asked ? edited(clean, asked, options) : clean
         },
       },
