@@ -37,6 +37,18 @@ export function took(ms: number): string {
   return `${ms < 10 ? short.format(ms) : number(ms)} ms`
 }
 
+/** How long something lasted, in a sentence: the same words as `postroad why` has, 0.8 s, 95 s, 5 min 12 s, 2 h 5 min. */
+export function lasted(ms: number): string {
+  if (ms < 9_950) {
+    const seconds = Math.max(ms, 0) / 1_000
+    return `${seconds < 1 && ms % 100 !== 0 ? seconds.toFixed(ms < 100 ? 3 : 1) : short.format(seconds)} s`
+  }
+  const seconds = Math.round(ms / 1_000)
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 600) return `${Math.floor(seconds / 60)} min${seconds % 60 === 0 ? '' : ` ${seconds % 60} s`}`
+  return ageOf(Math.round(ms / MINUTE) * MINUTE)
+}
+
 /** Milliseconds without a unit: 0.05, 3.2, 1,900. */
 export function bare(ms: number): string {
   if (ms >= 10) return number(ms)

@@ -6,7 +6,7 @@ import { cellOf, cellsOf, roadInWords, stagesOf } from '../page/now/road.ts'
 import { fits, MOST, Traffic } from '../page/now/traffic.ts'
 import { stepped } from '../page/state/stepped.ts'
 import { whenIn } from '../page/why/when.ts'
-import { ageOf, bare, counted, octets, percent, took } from '../page/word.ts'
+import { ageOf, bare, counted, lasted, octets, percent, took } from '../page/word.ts'
 
 const handler = (plugin: string, mode: 'enforce' | 'shadow' = 'enforce') => ({
   plugin,
@@ -268,4 +268,20 @@ test('words that say when are taken from a question, in the time of who asks', (
     'a..b',
   ])
     assert.deepEqual(whenIn(word, now), { q: word })
+})
+
+test('in a sentence a duration has the words that `postroad why` has', () => {
+  assert.deepEqual([5, 80, 800, 1_000, 1_500, 9_000, 95_000, 312_000, 420_000, 7_500_000, 90_000_000].map(lasted), [
+    '0.005 s',
+    '0.080 s',
+    '0.8 s',
+    '1 s',
+    '1.5 s',
+    '9 s',
+    '95 s',
+    '5 min 12 s',
+    '7 min',
+    '2 h 5 min',
+    '1 d 1 h',
+  ])
 })

@@ -1,6 +1,6 @@
 /** Sentences are made on the server, so that `postroad why` says the same; here their parts get a shape. */
 import type { ApiShape } from '@postroad/admin-api'
-import { exactTimeOf, took } from '../word.ts'
+import { exactTimeOf, lasted } from '../word.ts'
 import { Visible } from './visible.tsx'
 
 /** A sentence, part by part. */
@@ -39,7 +39,7 @@ function textOf(part: ApiShape<'part'>): string {
     case 'plugin':
       return part.name
     case 'duration':
-      return took(part.ms)
+      return lasted(part.ms)
     case 'time':
       return exactTimeOf(part.at).slice(0, 8)
     default:

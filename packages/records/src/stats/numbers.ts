@@ -99,7 +99,9 @@ export async function summaryOf(folder: string, span: Span): Promise<Answer<'sum
     bucketsOf(folder, past, grainOf(span)),
   ])
   const [sum, before] = [total(all), total(earlier)]
-  const [work, workBefore] = [workOf(sum), workOf(before)]
+  // A server that has begun within the span before has spent most of it on its start.
+  const isWhole = (earlier[0]?.[0] ?? to) <= past.from + (to - from) / 2
+  const [work, workBefore] = [workOf(sum), isWhole ? workOf(before) : undefined]
   return {
     from,
     to,
@@ -142,24 +144,28 @@ function workOf(sum: Bucket): { readonly cpuMs: number } | undefined {
   return count === 0 || sum.cpuMs === 0 ? undefined : { cpuMs: Math.round((sum.cpuMs / count) * 1_000) / 1_000 }
 }
 
+const whole = new Intl.NumberFormat('en-US')
+/** 12,345 */
+const counted = (count: number): string => whole.format(count)
+
 function summarySentence(sum: Bucket): readonly SentencePart[] {
   const count = transactionsOf(sum)
   if (count === 0) return [text('No mail has come in this time.')]
   const { accepted, quarantined, discarded, refused, deferred, left } = totalsOf(sum)
-  const aside = quarantined > 0 ? `, ${quarantined} set aside` : ''
-  const dropped = discarded > 0 ? `, ${discarded} discarded` : ''
-  const gone = left > 0 ? `; ${left} the client left` : ''
+  const aside = quarantined > 0 ? `, ${counted(quarantined)} set aside` : ''
+  const dropped = discarded > 0 ? `, ${counted(discarded)} discarded` : ''
+  const gone = left > 0 ? `; ${counted(left)} the client left` : ''
   const [most] = Object.entries(sum.away).sort(([, one], [, other]) => other - one)
   const who = most?.[0].slice(0, most[0].lastIndexOf(' '))
   const by: readonly SentencePart[] =
     most && who !== '-' && who !== undefined
-      ? [text('; most often by '), { kind: 'plugin', name: who }, text(` (${most[1]})`)]
+      ? [text('; most often by '), { kind: 'plugin', name: who }, text(` (${counted(most[1])})`)]
       : []
   return [
     text('Of '),
-    code(String(count)),
+    code(counted(count)),
     text(
-      ` transactions ${accepted} were accepted${aside}${dropped}, ${refused} refused and ${deferred} refused for now${gone}`,
+      ` transactions ${counted(accepted)} were accepted${aside}${dropped}, ${counted(refused)} refused and ${counted(deferred)} refused for now${gone}`,
     ),
     ...by,
     text('.'),

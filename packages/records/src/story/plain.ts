@@ -29,11 +29,15 @@ const UNITS = [
   [60_000, 'min'],
 ] as const
 
-/** `0.8 s`, `312 s`, `2 h 5 min`. */
+/** `0.8 s`, `95 s`, `5 min 12 s`, `2 h 5 min`. The page says the same. */
 export function durationText(ms: number): string {
   if (ms < 9_950)
     return `${Math.max(ms, 0) < 1_000 && ms % 100 !== 0 ? (ms / 1_000).toFixed(ms < 100 ? 3 : 1) : (ms / 1_000).toFixed(1).replace(/\.0$/, '')} s`
-  if (ms < 600_000) return `${Math.round(ms / 1_000)} s`
+  if (ms < 119_500) return `${Math.round(ms / 1_000)} s`
+  if (ms < 599_500) {
+    const seconds = Math.round(ms / 1_000)
+    return `${Math.floor(seconds / 60)} min${seconds % 60 === 0 ? '' : ` ${seconds % 60} s`}`
+  }
   const parts: string[] = []
   let rest = Math.round(ms / 60_000) * 60_000
   for (const [size, unit] of UNITS) {

@@ -1,10 +1,20 @@
 /** What became of one mail: its transactions, from a first attempt that was refused for now on, and what the queue did with it. */
 import type { ApiShape } from '@postroad/admin-api'
-import { listOf, refusedOf, type StoredRecord, timeOf } from '../record.ts'
+import { listOf, type StoredRecord, timeOf } from '../record.ts'
 import type { RecordSource } from '../source.ts'
-import { networkWord } from '../words.ts'
+import { type Attempts, attemptsOf, isOneNetwork } from './attempts.ts'
 import { outcomeOf, rowOf } from './outcome.ts'
-import { code, fate, replyParts, type SentencePart, sentenceOf, text, transactionSentence, who } from './sentence.ts'
+import {
+  code,
+  fate,
+  printable,
+  replyParts,
+  type SentencePart,
+  sentenceOf,
+  text,
+  transactionSentence,
+  who,
+} from './sentence.ts'
 
 /** One thing that happened to a mail. */
 export type StoryStep = {
@@ -26,14 +36,39 @@ export interface Story {
   readonly finished: boolean
 }
 
-/** How long a sender may take to come back: RFC 5321 §4.5.4.1 speaks of four to five days. */
-const PATIENCE = 5 * 86_400_000
 /** Records of a kind that a story has. */
 const MOST = 100
 
-/** The records of the mail that a transaction belongs to, and of the deliveries that came of it; oldest first. */
-export async function recordsOf(source: RecordSource, own: StoredRecord): Promise<readonly StoredRecord[]> {
-  const transactions = own.event === 'transaction' ? await attemptsOf(source, own) : [own]
+/** The story of a transaction. */
+export async function storyOf(source: RecordSource, own: StoredRecord): Promise<Story> {
+  const attempts = await attemptsOf(source, own)
+  const deliveries = await deliveriesOf(source, attempts.own)
+  const records = [...attempts.own, ...deliveries].sort(
+    (one, other) => timeOf(one) - timeOf(other) || order(one) - order(other),
+  )
+  const transactions = records.filter((record) => !isDelivery(record))
+  const last = transactions.at(-1) ?? own
+  return {
+    id: transactions[0]?.id ?? own.id,
+    sentence: [
+      ...sentenceOf([
+        ...who(last),
+        text(': '),
+        ...told(
+          transactions,
+          deliveries.toSorted((one, other) => timeOf(one) - timeOf(other)),
+        ),
+        ...toldElsewhere(attempts),
+      ]),
+    ],
+    steps: records.map(stepOf),
+    transactions: transactions.map(rowOf),
+    finished: isFinished(last, deliveries),
+  }
+}
+
+/** What the queue did with those that it has taken. */
+async function deliveriesOf(source: RecordSource, transactions: readonly StoredRecord[]) {
   const deliveries: StoredRecord[] = []
   for (const { receipt, id } of transactions) {
     if (receipt === undefined) continue
@@ -44,21 +79,7 @@ export async function recordsOf(source: RecordSource, own: StoredRecord): Promis
     })
     deliveries.push(...found)
   }
-  return [...transactions, ...deliveries].sort((one, other) => timeOf(one) - timeOf(other) || order(one) - order(other))
-}
-
-/** The story of a transaction. */
-export async function storyOf(source: RecordSource, own: StoredRecord): Promise<Story> {
-  const records = await recordsOf(source, own)
-  const transactions = records.filter((record) => !isDelivery(record))
-  const deliveries = records.filter(isDelivery)
-  return {
-    id: transactions[0]?.id ?? own.id,
-    sentence: [...sentenceOf([...who(transactions.at(-1) ?? own), text(': '), ...told(transactions, deliveries)])],
-    steps: records.map(stepOf),
-    transactions: transactions.map(rowOf),
-    finished: isFinished(transactions.at(-1) ?? own, deliveries),
-  }
+  return deliveries
 }
 
 function isDelivery({ event }: StoredRecord): boolean {
@@ -67,49 +88,6 @@ function isDelivery({ event }: StoredRecord): boolean {
 
 function order(record: StoredRecord): number {
   return isDelivery(record) ? 1 : 0
-}
-
-/** The attempts of a client at one mail: those with the same Message-ID, and those that ended before there was one. */
-async function attemptsOf(source: RecordSource, own: StoredRecord): Promise<readonly StoredRecord[]> {
-  const at = timeOf(own)
-  const network = own.remote === undefined ? undefined : networkWord(own.remote)
-  const [to] = addressed(own)
-  const sender = own.from === '' || own.from === undefined ? undefined : own.from
-  if (network === undefined || to === undefined) return [own]
-  const found = await source.find({
-    wanted: [[network], [to.toLowerCase()], ...(sender === undefined ? [] : [[sender.toLowerCase()]])],
-    from: at - PATIENCE,
-    to: at + PATIENCE,
-    limit: MOST,
-    accepts: (one) =>
-      one.event === 'transaction' &&
-      one.from === own.from &&
-      addressed(one).some((each) => addressed(own).includes(each)),
-  })
-  const all = [...new Map([...found, own].map((one) => [one.id, one])).values()].sort(
-    (one, other) => timeOf(one) - timeOf(other),
-  )
-  const place = all.findIndex(({ id }) => id === own.id)
-  let [first, last] = [place, place]
-  // Back to the first attempt after the last mail that came through, and on to the one that does.
-  while (first > 0 && goesOn(all[first - 1]) && isSame(all[first - 1], own)) first--
-  while (last < all.length - 1 && goesOn(all[last]) && isSame(all[last + 1], own)) last++
-  return all.slice(first, last + 1)
-}
-
-function addressed(record: StoredRecord): readonly string[] {
-  return [...listOf(record.to), ...refusedOf(record).map(({ to }) => to)]
-}
-
-/** Whether the client is expected to come again. */
-function goesOn(record: StoredRecord | undefined): boolean {
-  if (!record) return false
-  const outcome = outcomeOf(record)
-  return outcome === 'deferred' || outcome === 'left' || refusedOf(record).some(({ reply }) => reply.startsWith('4'))
-}
-
-function isSame(one: StoredRecord | undefined, other: StoredRecord): boolean {
-  return one?.messageId === undefined || other.messageId === undefined || one.messageId === other.messageId
 }
 
 /** The whole of it, behind who it was. */
@@ -128,7 +106,31 @@ function told(transactions: readonly StoredRecord[], deliveries: readonly Stored
           text(' later and was '),
           ...fate(last),
         ]
-  return [...fate(first), ...again, ...toldDeliveries(deliveries, timeOf(last))]
+  // Who it was is said of the last one.
+  const from: readonly SentencePart[] =
+    first === last || isOneNetwork(first, last) ? [] : [text('first tried from '), ...client(first), text(', and ')]
+  return [...from, ...fate(first), ...again, ...toldDeliveries(deliveries, timeOf(last))]
+}
+
+/** What came from elsewhere, and may have been this mail or another one. */
+function toldElsewhere({ own, before, after }: Attempts): readonly SentencePart[] {
+  const [first, last] = [own[0], own.at(-1)]
+  const said = (one: StoredRecord, than: StoredRecord, word: string): readonly SentencePart[] => [
+    text('; the same sender came to the same recipient from '),
+    ...client(one),
+    text(', '),
+    { kind: 'duration', ms: Math.abs(timeOf(one) - timeOf(than)) },
+    text(` ${word}, perhaps with this mail: `),
+    ...fate(one),
+  ]
+  return [
+    ...(before && first ? said(before, first, 'before') : []),
+    ...(after && last ? said(after, last, 'later') : []),
+  ]
+}
+
+function client({ remote = '', helo }: StoredRecord): readonly SentencePart[] {
+  return [code(remote), ...(helo === undefined ? [] : [text(' ('), code(printable(helo)), text(')')])]
 }
 
 function toldDeliveries(deliveries: readonly StoredRecord[], since: number | undefined): readonly SentencePart[] {
