@@ -127,3 +127,37 @@ test('an end of a job is told', { timeout: 60_000 }, async (context) => {
   await viewer.until((told) => told.some(({ data }) => data.state === 'done'))
   assert.deepEqual(viewer.told.map(({ data }) => data.changed).at(-1), 1)
 })
+
+test('what begins has an end: that a way for a notification is looked for is no transaction', {
+  timeout: 60_000,
+}, async (context) => {
+  const rig = await start(context)
+  await rig.send('Hello')
+  const viewer = watch(context, rig, '/v1/events')
+  await viewer.isOpen
+  const act = async (order: object) =>
+    (
+      await rig.ask('POST', '/v1/queue/actions', {
+        token: 'operate',
+        body: { action: 'bounce', filter: { all: true }, ...order },
+      })
+    ).json()
+  const { token } = await act({ dryRun: true })
+  await act({ token })
+  await viewer.until((told) => told.some(({ event, data }) => event === 'job' && data.state === 'done'))
+  // The notification to the sender is in the queue: its route has been asked for.
+  for (;;) {
+    const { items } = (await rig.ask('GET', '/v1/queue/messages', { token: 'operate' })).json()
+    if (items.some(({ from }: { readonly from: string }) => from === '')) break
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await rig.send('The last one')
+  await viewer.until((told) => ends(told).length > 0)
+  const known = new Set(ends(viewer.told).map(({ row }) => row.id))
+  const begun = viewer.told.filter(({ event }) => event === 'hook').map(({ data }) => data.id as string)
+  assert.ok(begun.length > 0)
+  assert.deepEqual(
+    begun.filter((id) => !known.has(id)),
+    [],
+  )
+})

@@ -3,6 +3,7 @@
  * stands around the scopes that know the addresses.
  */
 import { type Address, defer, type Refusal, type Route, waysOf } from '@postroad/plugin'
+import type { EventFeed } from '../log/feed.ts'
 import { HookCall } from '../run/call.ts'
 import { route as asRoute } from '../run/check.ts'
 import { first } from '../run/first.ts'
@@ -23,6 +24,16 @@ const STRANGER: SessionPeer = {
   local: LOCAL,
   tls: undefined,
   stress: false,
+}
+
+/** Who watches mail come in would wait for the end of one that never began. */
+const UNHEARD: EventFeed = {
+  tellsOpened: false,
+  tellsRuns: false,
+  tellsRecords: false,
+  opened: () => undefined,
+  ran: () => undefined,
+  record: () => undefined,
 }
 
 /** This server. */
@@ -58,7 +69,7 @@ const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0',
 async function ask(scope: Scope, recipient: Address, asker: SessionPeer): Promise<Route | Refusal | undefined> {
   const table = scope.table.route
   if (!table) return undefined
-  const transaction = new Transaction(sessionOf(scope, asker), undefined, {})
+  const transaction = new Transaction(sessionOf({ ...scope, feed: UNHEARD }, asker), undefined, {})
   const candidate = { recipient, parameters: {}, recipientFacts: new FactStore() }
   const answer = await first(table, new HookCall('route', transaction, candidate), asRoute)
   transaction.lifetime.end(new Error('the answer is known'))
