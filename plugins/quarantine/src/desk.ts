@@ -16,7 +16,7 @@ export interface DeskDeps {
 }
 
 /** Milliseconds a message stays locked after its releaser has died. */
-const DEAD = 60_000
+const DEAD = 15_000
 
 const NOWHERE = 'the option "release" does not say where released messages go'
 const BUSY = 'somebody else is releasing or deleting it at this moment'

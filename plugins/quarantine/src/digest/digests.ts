@@ -29,7 +29,8 @@ const MINUTE = 60_000
 const SETTLE_MS = 90_000
 /** After a round in which somebody's digest was not taken. */
 const AGAIN_MS = 5 * MINUTE
-const LOCK_MS = 60_000
+/** As long nobody takes over from a process that was killed; one that lives prolongs it. */
+const LOCK_MS = 15_000
 /** Longer than the longest time between two rounds. */
 const TOLD_MS = 15 * 86_400_000
 /** Digests on their way at the same time. */
@@ -68,8 +69,8 @@ export class Digests implements Offered {
     const { clock, log } = this.#deps
     while (!signal.aborted) {
       try {
-        await this.round(signal)
-        await clock.sleep(MINUTE, signal)
+        const sent = await this.round(signal)
+        await clock.sleep(sent === undefined ? LOCK_MS : MINUTE, signal)
       } catch (error) {
         if (signal.aborted) return
         log.warn({ error }, 'the digests of the quarantine could not be sent')
