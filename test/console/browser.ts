@@ -53,6 +53,14 @@ export class Chromium implements AsyncDisposable {
     )
   }
 
+  /** Ids of the processes that run pages, whose main threads script, style and paint. */
+  async renderers(): Promise<readonly number[]> {
+    const session = await this.#browser.newBrowserCDPSession()
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+    await session.detach()
+    return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
+  }
+
   async open(url: string, options: BrowserContextOptions = {}): Promise<Window> {
     const context = await this.#browser.newContext({
       viewport: { width: 1440, height: 900 },

@@ -6,12 +6,12 @@ import { needleTime, writeRecords } from '../admin/many-records.ts'
 import { requires } from '../runner/requires.ts'
 import { buildPage, Chromium, PACKAGES } from './browser.ts'
 import { startRealServer } from './real-server.ts'
-import { openWhy, questionsOf, search } from './search.ts'
+import { openWhy, questionsOf, type Searched, search } from './search.ts'
 
 const skip = requires(...PACKAGES)
 const RECORDS = Number(process.env['POSTROAD_RECORDS'] ?? 1_000_000)
 const MOST_MS = 300
-const ROUNDS = 5
+const ROUNDS = 7
 const MB = 1_048_576
 
 test(`an answer out of ${RECORDS} records within ${MOST_MS} ms`, { skip, timeout: 1_200_000 }, async (context) => {
@@ -23,38 +23,43 @@ test(`an answer out of ${RECORDS} records within ${MOST_MS} ms`, { skip, timeout
   await using chromium = await Chromium.start()
   await using window = await chromium.open(`${real.url}#why`)
   const { page } = window
-  // A machine that others use stands still now and then; the best of some rounds counts.
   page.setDefaultTimeout(90_000)
   await openWhy(page, real.token)
   await page
     .locator('.hints')
     .getByText(`${RECORDS.toLocaleString('en-GB')} records`)
     .waitFor()
+  const mainThreads = [process.pid, ...(await chromium.renderers())]
   globalThis.gc?.()
   const before = process.memoryUsage().rss
   let most = before
   const slow: string[] = []
-  for (const [kind, typed, answer] of questionsOf(needleTime(RECORDS, now))) {
+  for (const [kind, typed, expected] of questionsOf(needleTime(RECORDS, now))) {
     const delay = monitorEventLoopDelay({ resolution: 1 })
-    const all: { readonly seen: number; readonly server: number; readonly cpu: number }[] = []
+    const all: (Searched & { readonly cpu: number })[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      await search(page, `${typed} postroad`, 'none')
+      await search(page, `${typed} postroad`, { expected: 'none' })
       const cpu = process.cpuUsage()
       delay.enable()
-      const took = await search(page, typed, answer)
+      const took = await search(page, typed, { expected, mainThreads })
       delay.disable()
       const { user, system } = process.cpuUsage(cpu)
       all.push({ ...took, cpu: (user + system) / 1_000 })
       most = Math.max(most, process.memoryUsage().rss)
     }
-    const best = (of: 'seen' | 'server' | 'cpu'): number => Math.min(...all.map((one) => one[of]))
-    const text = `${kind}: on the page ${best('seen').toFixed(0)} ms, server ${best('server')} ms, CPU ${best('cpu').toFixed(0)} ms`
-    context.diagnostic(
-      `${text}, event loop late p50 ${(delay.percentile(50) / 1e6).toFixed(0)} ms, at most ${(delay.max / 1e6).toFixed(0)} ms`,
-    )
-    if (best('seen') > MOST_MS) slow.push(text)
+    const at = (of: keyof (typeof all)[number], share: number): number =>
+      all.map((one) => one[of]).sort((one, other) => one - other)[Math.floor((ROUNDS - 1) * share)] ?? Number.NaN
+    // What others take of the machine is theirs: a wait for a processor is no wait for an answer.
+    const own = at('own', 0.5)
+    const text = `${kind}: on the page ${ms(own)}, with what others took of the machine ${ms(at('seen', 0.5))} (${ms(at('seen', 0))} to ${ms(at('seen', 1))}), server ${ms(at('server', 0.5))}, CPU ${ms(at('cpu', 0.5))}`
+    context.diagnostic(`${text}, event loop late at most ${ms(delay.max / 1e6)}`)
+    if (!(own <= MOST_MS)) slow.push(text)
   }
   context.diagnostic(`${Math.round((most - before) / MB)} MB more at most`)
   assert.deepEqual(slow, [])
   assert.ok(most - before < 256 * MB)
 })
+
+function ms(value: number): string {
+  return `${value.toFixed(0)} ms`
+}

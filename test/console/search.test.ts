@@ -24,7 +24,7 @@ test(`a mail among ${RECORDS} records is found by all that may be known of it`, 
   const { page } = window
   await openWhy(page, real.token)
   await page.locator('.hints').getByText('12,345 records').waitFor()
-  for (const [, typed, answer] of questionsOf(needleTime(RECORDS, now))) await search(page, typed, answer)
+  for (const [, typed, answer] of questionsOf(needleTime(RECORDS, now))) await search(page, typed, { expected: answer })
   // More than one page, and each mail once.
   await page.getByRole('searchbox').fill('mx7.test')
   await page.getByRole('searchbox').press('Enter')

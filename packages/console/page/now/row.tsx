@@ -37,7 +37,9 @@ export class Row extends Component<Props> {
   override render() {
     const { tx, stages, index, top, isOdd, isSelected } = this.props
     const { row } = tx
-    const [code = '', ...rest] = (row?.reply ?? '').split(' ')
+    // Who left without a reply has no code.
+    const [, code = '', text = ''] = /^(\d{3}(?: |$))?(.*)$/s.exec(row?.reply ?? '') ?? []
+    const rest = text.split(' ')
     const isStopped = row !== undefined && /^(?:refused|deferred|left)$/.test(row.outcome)
     const time = exactTimeOf(tx.at)
     return (
@@ -72,7 +74,7 @@ export class Row extends Component<Props> {
             <span>under way</span>
           ) : (
             <>
-              <b class={cssOf(row.outcome)}>{code}</b>
+              <b class={cssOf(row.outcome)}>{code.trim()}</b>
               <bdi>
                 {isStopped ? <Visible text={textOf(rest)} /> : <Visible text={row.subject ?? rest.join(' ')} />}
               </bdi>

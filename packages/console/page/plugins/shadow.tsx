@@ -7,7 +7,7 @@ import { Visible } from '../part/visible.tsx'
 import { useAsked } from '../state/asked.ts'
 import { linkTo } from '../state/route.ts'
 import { may } from '../state/session.ts'
-import { ageOf, number, whenOf } from '../word.ts'
+import { ageOf, number, plural, whenOf } from '../word.ts'
 
 const WORDS: Readonly<Record<string, string>> = {
   reject: 'refused',
@@ -38,8 +38,10 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
     <article class="card shadowcard" aria-label={`${plugin.name} in shadow`}>
       <div>
         <p class="eyebrow">
-          <Say kind="reject" word="shadow" isShadow /> <b>{plugin.name}</b>
-          {`, counted since ${whenOf(from)}`}
+          <Say kind="reject" word="shadow" isShadow />
+          <span>
+            <b>{plugin.name}</b>, counted since {whenOf(from)}
+          </span>
         </p>
         <h2>
           {sum === 0 ? (
@@ -59,7 +61,16 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
                 ', and turned nobody away by itself.'
               ) : (
                 <>
-                  ; <b>{number(ofThese.accepted)}</b> of those turned away were accepted by all others.
+                  ; the others accepted{' '}
+                  {ofThese.accepted === against ? (
+                    <>
+                      <b>all</b> of them.
+                    </>
+                  ) : (
+                    <>
+                      <b>{ofThese.accepted === 0 ? 'none' : number(ofThese.accepted)}</b> of those turned away.
+                    </>
+                  )}
                 </>
               )}
             </>
@@ -67,7 +78,8 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
         </h2>
         {against > 0 && (
           <p>
-            {number(ofThese.turnedAwayByOthers)} were turned away by others anyway
+            {ofThese.turnedAwayByOthers === 0 ? 'None' : number(ofThese.turnedAwayByOthers)}{' '}
+            {plural(ofThese.turnedAwayByOthers, 'was', 'were')} turned away by others anyway
             {ofThese.quarantined > 0 && `, ${number(ofThese.quarantined)} quarantined`}.
             {disputed.length > 0 && ' Look at these before you enforce it.'}
           </p>

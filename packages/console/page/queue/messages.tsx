@@ -18,10 +18,12 @@ const LIMIT = 12
 /** The list. */
 export function Messages({ filter, title }: { filter: QueueFilter; title: string }) {
   const { ids: _ids, all: _all, ...plain } = filter
-  const { answer, problem, again } = useAsked<ApiAnswer<'messages'>>(
+  const { isCurrent, problem, again, ...asked } = useAsked<ApiAnswer<'messages'>>(
     `v1/queue/messages${query({ ...(plain as Record<string, string | number | undefined>), limit: LIMIT })}`,
     5_000,
   )
+  // Those of another site do not stand under the name of this one.
+  const answer = isCurrent ? asked.answer : undefined
   const [open, setOpen] = useState<string | undefined>(undefined)
   return (
     <>

@@ -95,7 +95,8 @@ export function ConfigScreen() {
 
 function Values({ values }: { values: Config['values'] }) {
   return (
-    <div class="tablewrap">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls on a phone, and who has no mouse scrolls by keys
+    <div class="tablewrap" role="region" aria-label="Values in force" tabIndex={0}>
       <table class="data config">
         <caption class="vh">Values in force</caption>
         <thead>

@@ -168,20 +168,20 @@ export function Now() {
                 onTop={hold}
               />
             </div>
-            {waiting > 0 && (
-              <button
-                type="button"
-                class="fresh"
-                onClick={() => {
-                  if (scroll.current) scroll.current.scrollTop = 0
-                  if (isPaused) pause()
-                  else hold()
-                }}
-              >
-                {number(waiting)} new ↑
-              </button>
-            )}
           </div>
+          {waiting > 0 && (
+            <button
+              type="button"
+              class="fresh"
+              onClick={() => {
+                if (scroll.current) scroll.current.scrollTop = 0
+                if (isPaused) pause()
+                else hold()
+              }}
+            >
+              {number(waiting)} new ↑
+            </button>
+          )}
           {list.length === 0 && <Nothing isNew={traffic.list.length === 0} isSilent={explain.answer === undefined} />}
         </div>
         <footer class="foot">

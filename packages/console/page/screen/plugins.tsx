@@ -75,7 +75,8 @@ function Table({ plugins }: { plugins: readonly Plugin[] }) {
   const isMeasured = plugins.some(({ p99 }) => p99 !== undefined)
   const isDrawn = plugins.some(({ opinions }) => opinions !== undefined)
   return (
-    <div class="tablewrap">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls on a phone, and who has no mouse scrolls by keys
+    <div class="tablewrap" role="region" aria-label="Plugins" tabIndex={0}>
       <table class="data plugins">
         <caption class="vh">Plugins in the order of the protocol</caption>
         <thead>

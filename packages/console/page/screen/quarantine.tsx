@@ -25,7 +25,7 @@ export function Quarantine() {
   const { q = '', id } = place.value.values
   const [limit, setLimit] = useState(STEP)
   const [many, setMany] = useState<ManyAction | undefined>(undefined)
-  const { answer, problem, again, isAsking } = useAsked<ApiAnswer<'quarantine'>>(
+  const { answer, isCurrent, problem, again, isAsking } = useAsked<ApiAnswer<'quarantine'>>(
     `v1/quarantine${query({ q, limit })}`,
     10_000,
   )
@@ -89,7 +89,7 @@ export function Quarantine() {
             </div>
             <Trouble problem={problem} again={again} />
             {answer === undefined && isAsking && <Waiting />}
-            {q !== '' && items.length > 0 && may('quarantineAction') && (
+            {q !== '' && isCurrent && items.length > 0 && may('quarantineAction') && (
               <div class="bar many">
                 <button type="button" class="btn small" onClick={() => setMany('release')}>
                   Release all {number(answer?.total ?? 0)}…
@@ -100,7 +100,7 @@ export function Quarantine() {
               </div>
             )}
             <List items={items} shown={shown} choose={(one) => go('quarantine', { q, id: one }, true)} />
-            {answer !== undefined && items.length === 0 && <p class="note none">Nothing in quarantine has “{q}”.</p>}
+            {isCurrent && items.length === 0 && <p class="note none">Nothing in quarantine has “{q}”.</p>}
             {answer?.next !== undefined && (
               <button type="button" class="btn more" onClick={() => setLimit(limit + STEP)}>
                 More

@@ -33,7 +33,7 @@ export function Why() {
   const { items } = found
   const shown = id ?? (q === '' ? undefined : items[0]?.id)
   const step = useSteps({
-    ids: found.answer === undefined && found.isAsking ? undefined : items.map((row) => row.id),
+    ids: found.answer === undefined && found.problem === undefined ? undefined : items.map((row) => row.id),
     chosen: shown,
     choose: (one) => go('why', { q, id: one }, true),
   })
@@ -41,7 +41,9 @@ export function Why() {
   const ask = (event: SubmitEvent): void => {
     event.preventDefault()
     field.current?.blur()
-    go('why', { q: text.trim() })
+    // The same once more is a question, too: it may have come meanwhile.
+    if (text.trim() === q && id === undefined) found.again()
+    else go('why', { q: text.trim() })
   }
   return (
     <section class="screen page narrow" aria-labelledby="h-why">
@@ -74,7 +76,7 @@ export function Why() {
           {items.length > 1 && <Results rows={items} shown={shown} q={q} found={found} />}
           {shown !== undefined && <Story key={shown} id={shown} known={items.find((row) => row.id === shown)} />}
           {items.length === 0 && found.answer !== undefined && found.more === undefined && (
-            <Nothing q={q} kept={found.answer.kept} />
+            <Nothing q={q} kept={found.kept} />
           )}
           {found.isAsking && shown === undefined && <Waiting />}
         </>
@@ -84,8 +86,7 @@ export function Why() {
 }
 
 /** How much there is to search, how far it was looked at, and how long it took. */
-function Hints({ found: { answer, items, ms, more }, q, when }: { found: Search; q: string; when: AskedWhen }) {
-  const kept = answer?.kept
+function Hints({ found: { answer, kept, items, ms, more }, q, when }: { found: Search; q: string; when: AskedWhen }) {
   return (
     <p class="hints">
       {kept !== undefined && (
@@ -152,7 +153,7 @@ function Results({
   rows,
   shown,
   q,
-  found: { more, isAsking },
+  found: { more, answer, isAsking },
 }: {
   rows: readonly ApiShape<'row'>[]
   shown: string | undefined
@@ -170,7 +171,7 @@ function Results({
           </li>
         ))}
       </ol>
-      {more && (
+      {(more || answer === undefined) && (
         <p class="note">
           The newest {number(rows.length)}. Another word narrows it, or{' '}
           <button type="button" class="plainbtn" disabled={isAsking} onClick={more}>

@@ -11,6 +11,8 @@ const NAMES: Readonly<Record<string, string>> = {
   dmarc: 'DMARC',
   arc: 'ARC',
   iprev: 'Reverse name',
+  'reverse-dns': 'Reverse name',
+  'dns-listed': 'DNS lists',
 }
 const RESULTS: Readonly<Record<string, string>> = {
   pass: 'pass',
@@ -99,17 +101,42 @@ function FactValue({ value }: { value: unknown }) {
       ))
     )
   if (typeof value !== 'object' || value === null) return <Visible text={String(value)} />
-  const { result, ...rest } = value as Record<string, unknown> // foreign: looked at below
-  const details = Object.entries(rest).filter(([, detail]) => detail !== undefined && detail !== null && detail !== '')
+  const { result, domain, identity: _known, comment, ...rest } = value as Record<string, unknown> // foreign: looked at below
+  const details = Object.entries(rest).filter(
+    ([name, detail]) =>
+      detail !== undefined &&
+      detail !== null &&
+      detail !== '' &&
+      !(name === 'names' && Array.isArray(detail) && detail.length < 2),
+  )
+  // SPF has a result for each of two names.
+  if (result === undefined && details.length > 0 && details.every(([, detail]) => isResult(detail)))
+    return (
+      <>
+        {details.map(([name, detail]) => (
+          <span class="factline">
+            <FactValue value={detail} /> <span class="shadow">{IDENTITIES[name] ?? name}</span>
+          </span>
+        ))}
+      </>
+    )
   return (
-    <>
+    <span {...(typeof comment === 'string' && { title: comment })}>
       {typeof result === 'string' && <Say kind={RESULTS[result] ?? 'silent'} word={result} />}{' '}
+      {typeof domain === 'string' && <Visible text={domain} />}
+      {domain !== undefined && details.length > 0 && ', '}
       {details.map(([name, detail], n) => (
         <span class="shadow">
           {n > 0 && ', '}
           {name} {typeof detail === 'object' ? <FactValue value={detail} /> : <Visible text={String(detail)} />}
         </span>
       ))}
-    </>
+    </span>
   )
+}
+
+const IDENTITIES: Readonly<Record<string, string>> = { mailFrom: 'MAIL FROM', helo: 'HELO' }
+
+function isResult(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'result' in value
 }

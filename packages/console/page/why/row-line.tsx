@@ -7,7 +7,7 @@ import { dayOf, timeOf } from '../word.ts'
 
 /** The line. */
 export function RowLine({ row }: { row: ApiShape<'row'> }) {
-  const [code = '', ...rest] = row.reply.split(' ')
+  const [, code = '', text = ''] = /^(\d{3}(?: |$))?(.*)$/s.exec(row.reply) ?? []
   return (
     <>
       <time>
@@ -22,9 +22,9 @@ export function RowLine({ row }: { row: ApiShape<'row'> }) {
         )}
       </span>
       <span class="rep">
-        <b class={cssOf(row.outcome)}>{code}</b>
+        <b class={cssOf(row.outcome)}>{code.trim()}</b>
         <bdi>
-          <Visible text={row.outcome === 'accepted' ? (row.subject ?? rest.join(' ')) : rest.join(' ')} />
+          <Visible text={row.outcome === 'accepted' ? (row.subject ?? text) : text} />
         </bdi>
       </span>
     </>

@@ -9,8 +9,10 @@ type Found = ApiAnswer<'transactions'>
 /** What is known of a search. */
 export interface Search extends Pick<Asked<Found>, 'problem' | 'isAsking' | 'again' | 'ms'> {
   readonly items: readonly ApiShape<'row'>[]
-  /** The last answer: how much there is, how far it came. */
+  /** To this very question: how far it came; undefined while it is under way. */
   readonly answer: Found | undefined
+  /** How much there is to search, as was said last. */
+  readonly kept: Found['kept']
   /** Asks for what is older; undefined when there is no more. */
   readonly more: (() => void) | undefined
 }
@@ -28,7 +30,8 @@ export function useSearch(
   const own = past.text === text ? past : { text, items: [] }
   const path = asked && `v1/transactions${query({ ...asked, before: own.before })}`
   const found = useAsked<Found>(path)
-  const { answer } = found
+  // What was found for other words is no answer to these.
+  const answer = found.isCurrent ? found.answer : undefined
   // One mail may be met by its own record and by those of its deliveries.
   const known = new Set(own.items.map(({ id }) => id))
   const items = [...own.items, ...(answer?.items ?? []).filter(({ id }) => !known.has(id))]
@@ -38,5 +41,5 @@ export function useSearch(
   useEffect(() => {
     if (isEmpty) more?.()
   }, [isEmpty, next])
-  return { ...found, items, answer, more }
+  return { ...found, items, answer, kept: found.answer?.kept, more }
 }
