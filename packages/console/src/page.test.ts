@@ -115,6 +115,32 @@ test('a plugin that ran and said nothing is a point; one that did not run has no
   assert.equal(roadInWords(new Map([['rcpt greylist', { kind: 'defer' }]])), 'greylist: deferred')
 })
 
+test('the road ends where the mail ended: a plugin is drawn at none of its hooks behind, and its time stands once', () => {
+  const stages = stagesOf(
+    explain({
+      connect: [[handler('helo')]],
+      mail: [[handler('queue'), handler('helo')]],
+      rcpt: [[handler('recipients')], [handler('greylist')]],
+      route: [[handler('routing')]],
+      data: [[handler('rate-limit')]],
+      message: [[handler('dmarc')]],
+      queue: [[handler('queue')]],
+    }),
+    new Set(),
+  )
+  const plugins = { helo: 5, queue: 1, recipients: 0.1, routing: 0.2, 'rate-limit': 0.3, dmarc: 2 }
+  const drawn = (more: Partial<ApiShape<'record'>>) => [...cellsOf(record('1', { plugins, from: 'a@b.test', ...more }), stages).keys()] // biome-ignore format: one line
+  const refused = { to: [], refused: [{ to: 'x@y.test', reply: '550 5.1.1 No' }], reply: '550 5.1.1 No', size: 0 }
+  const start = ['connect helo', 'mail queue', 'mail helo', 'rcpt recipients']
+  assert.deepEqual(drawn(refused), start)
+  assert.deepEqual(drawn({ to: ['x@y.test'], size: 900, reply: '550 5.7.1 No' }), [...start, 'route routing', 'data rate-limit', 'message dmarc']) // biome-ignore format: one line
+  assert.deepEqual(drawn({ to: ['x@y.test'], size: 900, reply: '250 2.0.0 Ok' }).at(-1), 'queue queue')
+  assert.deepEqual(
+    [...cellsOf(record('1', { plugins, from: 'a@b.test', ...refused }), stages).values()].map(({ ms }) => ms),
+    [5, 1, undefined, 0.1],
+  )
+})
+
 test('a transaction is a row from its first event on, and one row until its end', () => {
   const traffic = new Traffic()
   traffic.take([{ name: 'open', data: { id: 'a', at: 1, listener: 'mx', remote: '192.0.2.1', worker: 0 } }], false)

@@ -151,17 +151,37 @@ export function cellsOf(record: ApiShape<'record'>, stages: readonly Stage[]): M
     else list.push(opinion)
   }
   const cells = new Map<string, CellState>()
+  const reached = ROAD.indexOf(reachedBy(record))
+  const timed = new Set<string>()
   for (const { columns } of stages)
     for (const column of columns) {
       const key = keyOf(column)
       const opinions = said.get(key)
-      const ms = record.plugins?.[column.plugin]
-      if (opinions !== undefined) cells.set(key, cellOf(opinions, ms))
-      else if (ms !== undefined) cells.set(key, { kind: 'silent', ms })
+      const whole = record.plugins?.[column.plugin]
+      const isSilent = opinions === undefined && (whole === undefined || hookAt(column) > reached)
+      if (isSilent) continue
+      // Milliseconds are those of the plugin at all its hooks: they stand once.
+      const ms = timed.has(column.plugin) ? undefined : whole
+      timed.add(column.plugin)
+      cells.set(
+        key,
+        opinions === undefined ? { kind: 'silent', ...(ms !== undefined && { ms }) } : cellOf(opinions, ms),
+      )
     }
   if (record.queue !== undefined)
     cells.set(`queue ${record.queue}`, { ...cells.get(`queue ${record.queue}`), kind: 'accept' })
   return cells
+}
+
+const hookAt = ({ hook }: Column): number => (ROAD as readonly string[]).indexOf(hook)
+
+/** How far a transaction came: a record has the milliseconds of a plugin, and not at which of its hooks they were. */
+function reachedBy({ reply, size, to, refused, from, opinions }: ApiShape<'record'>): (typeof ROAD)[number] {
+  if ([reply].flat().some((one) => one?.startsWith('2'))) return 'queue'
+  if ((size ?? 0) > 0) return 'message'
+  const spoken = ROAD.findLast((hook) => opinions?.some((one) => one.hook === hook && one.kind !== 'facts'))
+  const known = (to ?? []).length > 0 ? 'nexthop' : Array.isArray(refused) && refused.length > 0 ? 'rcpt' : from === undefined ? 'helo' : 'mail' // biome-ignore format: a table
+  return spoken !== undefined && ROAD.indexOf(spoken) > ROAD.indexOf(known) ? spoken : known
 }
 
 /** What the cells say, for who cannot see them: `dnsbl: refused, helo: 1 points`. */
