@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { BrowserContextOptions, Page } from 'playwright-core'
-import { findBarriers, takePicture, type Window } from './browser.ts'
+import { findBarriers, type Window } from './browser.ts'
 import { skip, stage } from './stage.ts'
 
 /** How a screen is brought to where it has something to show, and what it shows then. */
@@ -35,14 +35,6 @@ const LOOKS = [
   ['light', { colorScheme: 'light' as const }],
   ['phone', { colorScheme: 'light' as const, viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true }], // biome-ignore format: short
 ] as const
-/** Pictures of the documentation. */
-const PICTURES = new Map([
-  ['now dark', 'console-now'],
-  ['overview light', 'console-overview'],
-  ['why light', 'console-why'],
-  ['quarantine phone', 'console-phone'],
-])
-
 /** A window a look, for all screens: one goes from one to the next as people do. */
 const windows = new Map<string, Window>()
 after(() => Promise.all([...windows.values()].map((window) => window[Symbol.asyncDispose]())))
@@ -70,8 +62,6 @@ for (const [look, options] of LOOKS)
         requests.filter((one) => !one.startsWith(stage.url) && one !== 'about:blank'),
         [],
       )
-      const picture = PICTURES.get(`${name} ${look}`)
-      if (picture !== undefined) await takePicture(page, picture)
     })
 
 test('an action on the queue says what it would do, and wants the number typed, before it does it', {
@@ -84,7 +74,6 @@ test('an action on the queue says what it would do, and wants the number typed, 
   await page.getByRole('combobox').selectOption('14400000')
   await page.getByText('This would bounce 1,204 messages.').waitFor()
   assert.deepEqual(await findBarriers(page), [])
-  await takePicture(page, 'console-queue')
   const go = page.getByRole('button', { name: /^Bounce 1,204/ })
   assert.equal(await go.isDisabled(), true)
   await page.getByLabel('Type 1204 to go on').fill('1203')
