@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createServer } from '@postroad/core'
 import { createDns } from '@postroad/dns'
+import { embeddedServices } from '@postroad/embedded'
+import { junk } from '@postroad/junk'
 import { Dns, definePlugin } from '@postroad/plugin'
 import { telemetry } from '@postroad/telemetry'
 import { metricsText } from '../../packages/cli/src/doctor/metrics.ts'
@@ -34,6 +36,7 @@ function metricsOf(expr: string): readonly string[] {
 async function scraped(): Promise<ReadonlySet<string>> {
   const folder = makeTestFolder('dashboard')
   const port = await freePort()
+  const embedded = embeddedServices(path.join(folder, 'services'))
   await writeFile(path.join(folder, 'cert.pem'), CERTIFICATE.cert)
   await writeFile(path.join(folder, 'key.pem'), CERTIFICATE.key)
   const server = await createServer(
@@ -49,14 +52,19 @@ async function scraped(): Promise<ReadonlySet<string>> {
             hooks: { route: () => ({ via: 'road' }), queue: ({ envelope }) => ({ id: envelope.id }) },
           })(),
         )
+        app.use(junk({ budget: '1 in 2000' }))
         app.listen({ name: 'mx', host: '127.0.0.1', port: 0, certificateFiles: { cert: 'cert.pem', key: 'key.pem' } })
       },
     },
-    { base: folder, services: [{ service: Dns, create: () => createDns({ servers: ['127.0.0.1:1'] }) }] },
+    {
+      base: folder,
+      services: [...embedded.services, { service: Dns, create: () => createDns({ servers: ['127.0.0.1:1'] }) }],
+    },
   )
   await server.listen()
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   await server.close({ grace: 0 })
+  await embedded.close()
   await rm(folder, { recursive: true, force: true })
   const end = Number(/^postroad_certificate_not_after_timestamp_seconds\{listener="mx"\} (\d+)$/m.exec(text)?.[1])
   assert.equal(new Date(end * 1000).getUTCFullYear(), 2036, 'the end of the certificate of the listener')
@@ -94,6 +102,6 @@ test('promtool: the rules can be read, and fire when they have to and not before
   skip: requires('prometheus'),
 }, async () => {
   const promtool = (...args: readonly string[]) => promisify(execFile)(programPath('promtool'), args, { cwd: FOLDER })
-  assert.match((await promtool('check', 'rules', 'alerts.yml')).stdout, /SUCCESS: 12 rules found/)
+  assert.match((await promtool('check', 'rules', 'alerts.yml')).stdout, /SUCCESS: 14 rules found/)
   assert.match((await promtool('test', 'rules', 'alert-cases.yml')).stdout, /SUCCESS/)
 })
