@@ -5,7 +5,7 @@ import { networkWord } from '../words.ts'
 import { outcomeOf } from './outcome.ts'
 
 /** What is known. */
-export interface Attempts {
+export interface MailAttempts {
   /** Of one mail, oldest first; the given one is among them. */
   readonly own: readonly StoredRecord[]
   /** The same sender and recipient from a network that nothing says to be one with ours: before, and was refused for now; or after, when ours has not come through. */
@@ -21,7 +21,7 @@ const WANDERING = 6 * 3_600_000
 const MOST = 100
 
 /** Finds the attempts of the mail of a transaction. */
-export async function attemptsOf(source: RecordSource, own: StoredRecord): Promise<Attempts> {
+export async function attemptsOf(source: RecordSource, own: StoredRecord): Promise<MailAttempts> {
   const at = timeOf(own)
   const network = own.remote === undefined ? undefined : networkWord(own.remote)
   const [to] = addressed(own)
@@ -58,7 +58,7 @@ function chain(kin: readonly StoredRecord[], own: StoredRecord): readonly Stored
 }
 
 /** Of those nobody knows whether they are attempts at this mail; that they were there is worth a word. */
-function strangers(others: readonly StoredRecord[], list: readonly StoredRecord[]): Omit<Attempts, 'own'> {
+function strangers(others: readonly StoredRecord[], list: readonly StoredRecord[]): Omit<MailAttempts, 'own'> {
   const [first, last] = [list[0], list.at(-1)]
   if (!first || !last) return {}
   const gap = (one: StoredRecord, than: StoredRecord): number => timeOf(one) - timeOf(than)

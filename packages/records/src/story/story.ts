@@ -2,7 +2,7 @@
 import type { ApiShape } from '@postroad/admin-api'
 import { listOf, type StoredRecord, timeOf } from '../record.ts'
 import type { RecordSource } from '../source.ts'
-import { type Attempts, attemptsOf, isOneNetwork } from './attempts.ts'
+import { attemptsOf, isOneNetwork, type MailAttempts } from './attempts.ts'
 import { outcomeOf, rowOf } from './outcome.ts'
 import {
   code,
@@ -113,7 +113,7 @@ function told(transactions: readonly StoredRecord[], deliveries: readonly Stored
 }
 
 /** What came from elsewhere, and may have been this mail or another one. */
-function toldElsewhere({ own, before, after }: Attempts): readonly SentencePart[] {
+function toldElsewhere({ own, before, after }: MailAttempts): readonly SentencePart[] {
   const [first, last] = [own[0], own.at(-1)]
   const said = (one: StoredRecord, than: StoredRecord, word: string): readonly SentencePart[] => [
     text('; the same sender came to the same recipient from '),
