@@ -4,7 +4,9 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { CHECKS, machineWorld, type World } from '@postroad/doctor'
+import { CHECKS, type DoctorContext, machineWorld } from '@postroad/doctor'
+
+type World = DoctorContext['world']
 
 /** Seconds from 1900 to 1970. */
 const EPOCH = 2_208_988_800

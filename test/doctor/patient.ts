@@ -5,11 +5,13 @@ import path from 'node:path'
 import { createServer, type Server } from '@postroad/core'
 import { dkim } from '@postroad/dkim'
 import { createDns, type Zone, zoneDns } from '@postroad/dns'
-import type { DoctorContext, World } from '@postroad/doctor'
+import type { DoctorContext } from '@postroad/doctor'
 import { Dns, definePlugin } from '@postroad/plugin'
 import { identities } from '../tls/certificate.ts'
 import { recordOf } from '../tls/tlsa-record.ts'
 import { serveLiteral } from '../tls/zone-server.ts'
+
+type World = DoctorContext['world']
 
 /** Where this host is, as its zone says. */
 export const ADDRESS = '192.0.2.25'

@@ -11,6 +11,7 @@ const COMMANDS: ReadonlyMap<string, Add> = new Map<string, Add>([
   ['check', async (...to) => (await import('./command/check.ts')).checkCommand(...to)],
   ['explain', async (program) => (await import('./command/explain.ts')).explainCommand(program)],
   ['doctor', async (...to) => (await import('./command/doctor.ts')).doctorCommand(...to)],
+  ['sender', async (...to) => (await import('./command/sender.ts')).senderCommands(...to)],
   ['try', async (...to) => (await import('./command/try.ts')).tryCommand(...to)],
   ['send', async (...to) => (await import('./command/send.ts')).sendCommand(...to)],
   ['sendmail', async (...to) => (await import('./command/sendmail.ts')).sendmailCommand(...to)],

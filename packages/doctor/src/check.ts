@@ -1,6 +1,7 @@
 /** What a check is, and what it is given. */
 import type { Dns, HealthCheck, HealthFinding } from '@postroad/plugin'
 import type { StsFetched } from '@postroad/tls-policy'
+import type { SenderContext } from './sender/sender-context.ts'
 import type { World } from './world.ts'
 
 /** One thing that is looked at. It changes nothing, and sends no mail. */
@@ -13,6 +14,8 @@ export interface Check {
   readonly summary: string
   /** What it goes by; empty: experience. */
   readonly rfc: string
+  /** Receivers that ask for it, of a rule for senders. */
+  readonly askedBy?: readonly string[]
   run(context: DoctorContext): Promise<readonly HealthFinding[]>
 }
 
@@ -81,6 +84,8 @@ export interface DoctorContext {
   /** What `postroad check` has to say. */
   readonly configuration: readonly { readonly message: string; readonly fix: string; readonly isFault: boolean }[]
   readonly checks: readonly { readonly plugin: string; readonly check: HealthCheck }[]
+  /** Only where a sender is looked at. */
+  readonly sender?: SenderContext
   fetchSts(domain: string, signal: AbortSignal): Promise<StsFetched>
   /** Absent: it is not asked. */
   readonly inboundTls?: (domain: string, signal: AbortSignal) => Promise<readonly InboundTls[]>

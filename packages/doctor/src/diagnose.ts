@@ -2,6 +2,7 @@
 import type { HealthFinding } from '@postroad/plugin'
 import type { Check, DoctorContext } from './check.ts'
 import { CHECKS } from './checks.ts'
+import { SENDER_CHECKS } from './sender/sender-checks.ts'
 
 /** A finding, and whose. */
 export interface Diagnosis extends HealthFinding {
@@ -9,6 +10,8 @@ export interface Diagnosis extends HealthFinding {
   readonly check: string
   /** Of a plugin's check: which. */
   readonly plugin?: string
+  /** Of a rule for senders: receivers that ask for it. */
+  readonly askedBy?: readonly string[]
 }
 
 /** Milliseconds for one check: DNS and next hops have limits of their own below it. */
@@ -18,19 +21,25 @@ const PATIENCE = 60_000
 export interface CheckChoice {
   readonly only?: readonly string[]
   readonly skip?: readonly string[]
+  /** `server` (the default): everything of one; `sender`: what the large receivers ask of who sends mail of a domain. */
+  readonly of?: 'server' | 'sender'
 }
 
 /** Findings in the order of the checks, with those of plugins behind them. Does not reject: a check that could not be made is a remark. */
 export async function diagnose(
   context: DoctorContext,
-  { only, skip = [] }: CheckChoice = {},
+  { only, skip = [], of = 'server' }: CheckChoice = {},
 ): Promise<readonly Diagnosis[]> {
   const isChosen = (name: string): boolean => (only === undefined || only.includes(name)) && !skip.includes(name)
-  const own = CHECKS.filter(({ name }) => isChosen(name)).map((check) =>
-    run(check.name, context, (asked) => check.run(asked)),
-  )
+  const own = (of === 'sender' ? SENDER_CHECKS : CHECKS)
+    .filter(({ name }) => isChosen(name))
+    .map(async (check) => {
+      const found = await run(check.name, context, (asked) => check.run(asked))
+      const { askedBy } = check
+      return askedBy === undefined ? found : found.map((one) => ({ ...one, askedBy }))
+    })
   const ofPlugins = context.checks
-    .filter(({ check }) => isChosen(check.name))
+    .filter(({ check }) => (of === 'sender' ? check.name === 'dkim-key' : true) && isChosen(check.name))
     .map(async ({ plugin, check }) =>
       (await run(check.name, context, ({ signal }) => check.run(signal))).map((one) => ({ ...one, plugin })),
     )

@@ -5,6 +5,7 @@
  *   check.ts          what a check is, and all that it is given (DoctorContext)
  *   checks.ts         the list
  *   check/            one file a subject: names and reverse DNS, MX, SPF, DMARC, published TLS, lists, certificates, the machine, our own listeners
+ *   sender/           the rules of the large receivers for who sends mail of a domain: `diagnose(context, { of: 'sender' })`
  *   diagnose.ts       runs them at the same time, each with a limit
  *   world.ts          the machine and the network as checks see them; machine-world.ts is the real one
  *   look.ts, probe-client.ts  questions to DNS, and to a listener
@@ -18,4 +19,4 @@ export type { Blocklist, DoctorContext, DoctorListener, InboundTls } from './che
 export { CHECKS } from './checks.ts'
 export { countStates, type Diagnosis, diagnose } from './diagnose.ts'
 export { machineWorld, publicAddresses } from './machine-world.ts'
-export type { World } from './world.ts'
+export { readSampleMessage } from './sender/sample-message.ts'

@@ -1,11 +1,12 @@
 /** `postroad doctor`: whether this server, and what is published of it, are as they have to be. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CHECKS, countStates, type Diagnosis, type DoctorContext, diagnose } from '@postroad/doctor'
+import { CHECKS, countStates, type DoctorContext, diagnose } from '@postroad/doctor'
 import { type Command, InvalidArgumentError } from 'commander'
 import { hasConfig } from '../config/load.ts'
 import { UsageError } from '../config/usage-error.ts'
 import { type DoctorOptions, doctorContext, USUAL_DOCTOR } from '../doctor/context.ts'
 import { type Round, serveMetrics } from '../doctor/metrics.ts'
+import { findingLines, findingText } from '../doctor/text.ts'
 import { open } from '../open.ts'
 import { mistakesOf } from './check.ts'
 import { dnsServer } from './dns-option.ts'
@@ -66,7 +67,7 @@ async function doctor(domains: readonly string[], options: Options): Promise<num
   const { signal } = controller
   const look = async (): Promise<{ readonly context: DoctorContext; readonly round: Round }> => {
     const start = performance.now()
-    await using configured = await configuration(domains, options)
+    await using configured = await openConfigured(domains, options.config)
     const context = await doctorContext(domains, configured, options, signal)
     const found = await diagnose(context, options)
     return { context, round: { found, endedAt: Date.now(), ms: performance.now() - start } }
@@ -77,12 +78,12 @@ async function doctor(domains: readonly string[], options: Options): Promise<num
   if (options.json) {
     const { domains: own, hostname, addresses } = context
     print(JSON.stringify({ domains: own, hostname, addresses, counts, findings: round.found }))
-  } else print(text(context, round.found))
+  } else print(findingText(context, round.found))
   return counts.fault > 0 ? 1 : 0
 }
 
 /** Set up for each round: what has changed since is seen. */
-async function configuration(domains: readonly string[], { config }: Options) {
+export async function openConfigured(domains: readonly string[], config: string | undefined) {
   const nothing = { opened: undefined, mistakes: [], [Symbol.asyncDispose]: async () => undefined }
   if (config === undefined && !(await hasConfig())) {
     if (domains.length > 0) return nothing
@@ -112,27 +113,6 @@ function list(json: boolean): number {
   return 0
 }
 
-const MARKS = { ok: 'ok', remark: 'remark', fault: 'FAULT' } as const
-
-function text({ domains, hostname, addresses }: DoctorContext, found: readonly Diagnosis[]): string {
-  const { ok, remark, fault } = countStates(found)
-  return [
-    `${domains.join(', ')}: ${hostname}, ${addresses.join(', ') || 'no address known'}`,
-    ...found.flatMap(lines),
-    `${ok} as they should be, ${remark} remarks, ${fault} faults.`,
-  ].join('\n')
-}
-
-function lines({ check, state, subject, evidence, fix, rfc }: Diagnosis): readonly string[] {
-  const first = `  ${MARKS[state].padEnd(7)} ${check.padEnd(14)} ${shown(subject)}: ${shown(evidence)}`
-  return fix === undefined ? [first] : [first, `${' '.repeat(25)}${shown(fix)}${rfc === undefined ? '' : ` (${rfc})`}`]
-}
-
-/** What others have published must not write on the terminal. */
-function shown(foreign: string): string {
-  return foreign.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '·')
-}
-
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
@@ -156,7 +136,9 @@ async function watch(
       states.set(key, one.state)
       // In the first round only what is not as it should be.
       if (before === one.state || (before === undefined && one.state === 'ok')) continue
-      print(json ? JSON.stringify({ time: new Date(round.endedAt).toISOString(), ...one }) : lines(one).join('\n'))
+      print(
+        json ? JSON.stringify({ time: new Date(round.endedAt).toISOString(), ...one }) : findingLines(one).join('\n'),
+      )
     }
     await sleep(every * 1000, undefined, { signal }).catch(() => undefined) // stopped
   }
