@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
-import { type Service, Store } from '@postroad/plugin'
+import { Events, type Service, Store } from '@postroad/plugin'
 import { fakeClock, memoryStore, testPlugin } from '@postroad/testing'
 import { bounces } from './index.ts'
 import { dsnOf, lines, reportOf } from './report-fixture.test.ts'
@@ -179,6 +179,13 @@ testPlugin(
           ],
         },
       },
+    },
+    {
+      name: 'one that programs cannot be told of comes again',
+      services: [...one.services, [Events, { publish: () => Promise.reject(new Error('the disk is full')) }]],
+      rcpt: 'fbl@shop.test',
+      data: complaint(one.to),
+      expect: { refused: '4.3.0', at: 'message', code: 451 },
     },
     {
       name: 'one without says nothing of anybody',

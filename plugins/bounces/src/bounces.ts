@@ -4,10 +4,14 @@ import { AddressTable, TokenKeys } from '@postroad/options'
 import {
   type Address,
   Clock,
+  defer,
   defineFact,
   definePlugin,
+  Events,
+  type Feedback,
   feedback,
   type Message,
+  type MessageOpinion,
   type RewriteContext,
   rewrite,
   Store,
@@ -32,8 +36,8 @@ const forwarded = defineFact<readonly { readonly from: Address; readonly to: Add
 export const bounces = definePlugin({
   name: 'bounces',
   options,
-  needs: { store: Store, clock: Clock },
-  setup({ options, store, clock, log, signal, rehearsal, resolve, folder }) {
+  needs: { store: Store, clock: Clock, events: Events },
+  setup({ options, store, clock, events, log, signal, rehearsal, resolve, folder }) {
     const address = new BounceAddress(options.address)
     const { keys: file } = options
     const keys = new TokenKeys(async () => (file === undefined ? `${await folder()}/keys` : resolve(file)))
@@ -68,6 +72,24 @@ export const bounces = definePlugin({
         { cfbl, feedbackId, keys },
       )
     }
+    /** Written down before 250 is said: a report that comes again because of it is told of twice, and none is lost. */
+    const tellComplaints = async (said: readonly Feedback[]): Promise<MessageOpinion | undefined> => {
+      try {
+        for (const { kind, recipient, from, transaction, detail } of said)
+          if (kind === 'complaint' && from !== undefined)
+            await events.publish({
+              kind: 'complained',
+              from,
+              to: recipient === undefined ? [] : [recipient],
+              transaction,
+              detail: { type: detail },
+            })
+        return undefined
+      } catch (error) {
+        log.error({ error }, 'a complaint could not be written down for those who hear of events')
+        return defer('The report cannot be taken now, try again later', { status: '4.3.0', code: 451 })
+      }
+    }
     return {
       rcpt: {
         before: ['recipients', 'greylist'],
@@ -90,7 +112,7 @@ export const bounces = definePlugin({
           // No opinion: plugins that go by what was read are asked after this one.
           if (said) {
             context.set(feedback, said)
-            return undefined
+            return tellComplaints(said)
           }
           const onwards = await Promise.all(
             own.map(async (from) => ({ from, to: (await receiving.senderOf(from, signal)) ?? unread })),

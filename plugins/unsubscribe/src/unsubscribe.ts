@@ -1,7 +1,7 @@
 /** Lets recipients of bulk mail leave by one click: adds the fields, and honours what comes back. */
 import { parseAddress, sameMailbox } from '@postroad/mail'
 import { AddressTable, TokenKeys } from '@postroad/options'
-import { type Address, defer, definePlugin, type Message, reject, Suppressions } from '@postroad/plugin'
+import { type Address, defer, definePlugin, Events, type Message, reject, Suppressions } from '@postroad/plugin'
 import { unsubscribeCommands } from './command.ts'
 import { LINK_PATH, withExits } from './fields.ts'
 import { Leaving } from './leaving.ts'
@@ -20,13 +20,13 @@ const WAY = 'unsubscribe'
 export const unsubscribe = definePlugin({
   name: 'unsubscribe',
   options,
-  needs: { suppressions: Suppressions },
-  setup({ options, suppressions, log, resolve, folder }) {
+  needs: { suppressions: Suppressions, events: Events },
+  setup({ options, suppressions, events, log, resolve, folder }) {
     const { url, keys: file, several, replace, unauthenticated } = options
     const keys = new TokenKeys(async () => (file === undefined ? `${await folder()}/keys` : resolve(file)))
     const senders = new AddressTable(options.senders.map((pattern) => [pattern, true]))
     const own = options.address === undefined ? undefined : parseAddress(options.address, { smtputf8: true })
-    const leaving = new Leaving(suppressions, log)
+    const leaving = new Leaving({ list: suppressions, events, log })
     const isOwn = (one: Address): boolean => own !== undefined && sameMailbox(one, own, { foldCase: true })
     const isBulk = (from: Address | undefined, isKnown: boolean): from is Address =>
       from !== undefined && (isKnown || unauthenticated) && senders.find(from) !== undefined

@@ -235,6 +235,8 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   const instances = new Map<Use, PluginInstance>()
   const services = Services.generation()
   const places: Places = { folders: [], files: [] }
+  // Where no queue writes events down, nobody is told of any.
+  services.provide(Events, () => ({ publish: async () => undefined }))
   for (const { service, create, folder } of server.services) {
     services.provide(service, () => {
       if (folder !== undefined)
@@ -243,8 +245,6 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     })
   }
   services.provide(Feed, () => server.feed)
-  // Where no queue writes events down, nobody is told of any.
-  services.provide(Events, () => ({ publish: async () => undefined }))
   const host = new GenerationHost(server.running, judged)
   services.provide(Host, () => host)
   const memory = createContentMemory(config.memory)
