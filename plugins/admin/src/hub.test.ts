@@ -81,6 +81,19 @@ test('as many mails, one after the other, are more than can be read, too', (cont
   stop()
 })
 
+test('an end has the row, and the record as it was written', (context) => {
+  const { hub, told, watchers } = alone(context)
+  const stop = hub.view(true)
+  for (const { recorded } of watchers)
+    end(recorded, 'S.1', { ...REFUSED, opinions: [{ plugin: 'p', hook: 'rcpt', kind: 'reject', text: 'No' }] })
+  const [one] = told
+  const { row, record } = JSON.parse(one?.data ?? '')
+  assert.deepEqual([row, one?.plugins], [one?.row, ['p']])
+  assert.deepEqual([row.outcome, row.stop, record.id, record.opinions[0].text], ['refused', { plugin: 'p', hook: 'rcpt' }, 'S.1', 'No']) // biome-ignore format: one line
+  assert.deepEqual(JSON.parse(JSON.stringify(one)), { event: 'end', isSample: true, id: one?.id, data: one?.data, row, plugins: ['p'] }) // biome-ignore format: one line
+  stop()
+})
+
 test('who wants all is told all, and those beside him a sample', (context) => {
   const { hub, told, watchers, mails, tick } = alone(context)
   const stops = [hub.view(true), hub.view(false)]

@@ -38,14 +38,14 @@ class OwnEvent implements LiveEvent {
   readonly isSample: boolean
   readonly #at: number
   readonly #seq: number
-  readonly told: object
+  readonly #told: object
 
   constructor(event: LiveEvent['event'], { at, seq, isSample }: Place, told: object) {
     this.event = event
     this.#at = at
     this.#seq = seq
     this.isSample = isSample
-    this.told = told
+    this.#told = told
   }
 
   get id(): string {
@@ -53,7 +53,7 @@ class OwnEvent implements LiveEvent {
   }
 
   get data(): string {
-    return JSON.stringify(this.told)
+    return JSON.stringify(this.#told)
   }
 
   /** For another worker. */
@@ -62,31 +62,30 @@ class OwnEvent implements LiveEvent {
   }
 }
 
+/** It keeps the line that was written for the log and the records anyway, and nothing of the record: of those that are kept there are thousands. */
 class OwnEnd extends OwnEvent {
-  readonly #record: StoredRecord
-  #row: LiveEvent['row']
+  readonly row: NonNullable<LiveEvent['row']>
+  readonly plugins: readonly string[]
+  readonly #line: string
 
-  constructor(place: Place, record: StoredRecord) {
-    super('end', place, record)
-    this.#record = record
-  }
-
-  get row(): NonNullable<LiveEvent['row']> {
-    return (this.#row ??= rowOf(this.#record))
-  }
-
-  get plugins(): readonly string[] {
-    return (this.#record.opinions ?? []).map(({ plugin }) => plugin)
+  constructor(place: Place, record: StoredRecord, line: string) {
+    super('end', place, NOTHING)
+    this.row = rowOf(record)
+    this.plugins = (record.opinions ?? []).map(({ plugin }) => plugin)
+    this.#line = line
   }
 
   override get data(): string {
-    return JSON.stringify({ row: this.row, record: this.#record })
+    return `{"row":${JSON.stringify(this.row)},"record":${this.#line.trimEnd()}}`
   }
 
   override toJSON(): LiveEvent {
     return { ...super.toJSON(), row: this.row, plugins: this.plugins }
   }
 }
+
+/** What is told is made of what it keeps. */
+const NOTHING = {}
 
 type Watcher = (event: LiveEvent) => void
 
@@ -189,11 +188,12 @@ export class Hub {
   }
 
   readonly #ends: FeedWatcher = {
-    recorded: (record) => {
+    recorded: (record, written) => {
       if (record.event !== 'transaction' && record.event !== 'session') return
       const stored = record as StoredRecord // what is of another type is passed over there
       const isSample = this.#sampling.takes(stored)
-      if (isSample || this.#whole > 0) this.#tell(new OwnEnd(this.#place(Date.parse(stored.time), isSample), stored))
+      if (!isSample && this.#whole === 0) return
+      this.#tell(new OwnEnd(this.#place(Date.parse(stored.time), isSample), stored, written.line))
     },
     logged: (line) => {
       const entry = logEntry(line)
