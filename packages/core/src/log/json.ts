@@ -10,7 +10,26 @@ export type LineShape = (line: LineFields) => string
 
 /** @throws what a field throws when it is looked at: see {@link writableFields} */
 export function jsonOf(line: LineFields): string {
-  return JSON.stringify(line, safely)
+  // A function that is asked about every value takes as long again as the writing.
+  return isPlain(line, DEPTH) ? JSON.stringify(line) : JSON.stringify(line, safely)
+}
+
+/** Objects within each other that are looked at. */
+const DEPTH = 12
+
+/** Whether there is nothing in it that JSON has another idea of than {@link safely}. */
+function isPlain(value: unknown, depth: number): boolean {
+  const kind = typeof value
+  if (kind === 'string' || kind === 'number' || kind === 'boolean' || value === undefined || value === null) return true
+  if (kind !== 'object' || depth === 0) return false
+  if (Array.isArray(value)) {
+    for (const one of value) if (!isPlain(one, depth - 1)) return false
+    return true
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false
+  const fields = value as LineFields // an object has fields
+  for (const key in fields) if (!isPlain(fields[key], depth - 1)) return false
+  return true
 }
 
 /** A field that cannot be written (a circle, a getter that throws) is no reason to lose the line, and none to throw at whoever logs. */

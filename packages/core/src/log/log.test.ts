@@ -119,9 +119,11 @@ test('a canonical line is the same in the log and for all who watch, and is writ
     id: 'A.1',
     from: 'alice@a.test',
     facts: {
-      get counted() {
-        looks++
-        return new Map([['a', 1]])
+      counted: {
+        toJSON() {
+          looks++
+          return new Map([['a', 1]])
+        },
       },
     },
   }
