@@ -126,7 +126,7 @@ class StrictContext extends Mustache.Context {
 }
 
 function has(value: unknown, key: string): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, key)
 }
 
 class StrictWriter extends Mustache.Writer {
