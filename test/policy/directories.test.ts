@@ -10,11 +10,14 @@ import { rateLimit } from '../../plugins/rate-limit/src/index.ts'
 import { recipients } from '../../plugins/recipients/src/index.ts'
 import { routing } from '../../plugins/routing/src/index.ts'
 
-/** A service of these entries; `isAway`: it answers 503. */
+/** A service of these entries; `isAway`: it answers 503; `held`: what keys that begin with `slow` wait for. */
 async function service(t: TestContext, entries: Readonly<Record<string, string>>) {
-  const state = { isAway: false, url: '' }
-  const server = createServer((request, response) => {
-    const entry = entries[decodeURIComponent((request.url ?? '').slice(1))]
+  const state = { isAway: false, url: '', asked: [] as string[], held: Promise.resolve() as Promise<unknown> }
+  const server = createServer(async (request, response) => {
+    const key = decodeURIComponent((request.url ?? '').slice(1))
+    state.asked.push(key)
+    if (key.startsWith('slow')) await state.held
+    const entry = entries[key]
     response.statusCode = state.isAway ? 503 : entry === undefined ? 404 : 200
     response.setHeader('content-type', entry?.startsWith('{') ? 'application/json' : 'text/plain')
     response.end(entry)
@@ -46,6 +49,27 @@ test('recipients: who is in the directory exists, with a detail; an outage is 45
   await sessionOn(server).rcpt('carol@mx.test').expectRefusal('4.4.3').rcpt('alice@mx.test').expectAccepted()
   const open = await served(t, recipients({ domains: ['mx.test'], from: { ...from, onError: 'pass' } }))
   await sessionOn(open).rcpt('carol@mx.test').expectAccepted()
+})
+
+test('recipients: a look-up that hangs holds no other session, and who wants the same waits for the same answer', async (t) => {
+  const people = await service(t, { 'alice@mx.test': '', 'slow@mx.test': '' })
+  const server = await served(t, recipients({ domains: ['mx.test'], from: { http: { url: people.url } } }))
+  let free = (): void => undefined
+  people.held = new Promise((resolve) => (free = resolve))
+  const slow = Array.from({ length: 20 }, () => sessionOn(server).rcpt('slow@mx.test').expectAccepted().quit())
+  let isOver = false
+  const all = Promise.all(slow).then(() => (isOver = true))
+  for (let at = 0; at < 5; at++)
+    await sessionOn(server)
+      .rcpt('alice@mx.test')
+      .expectAccepted()
+      .rcpt(`nobody${at}@mx.test`)
+      .expectRefusal('5.1.1')
+      .quit()
+  assert.equal(isOver, false)
+  free()
+  await all
+  assert.equal(people.asked.filter((key) => key === 'slow@mx.test').length, 1)
 })
 
 test('recipients: a list of yesterday goes on while today’s cannot be read', async (t) => {

@@ -10,6 +10,8 @@ import { Columns } from './columns.ts'
 /** EX_UNAVAILABLE: nobody could say. */
 const UNAVAILABLE = 69
 
+const AFRESH = 'Asked by this command: what a running server has in memory it may answer for as long as "cache" says.\n'
+
 type Table = LookupDesk['tables'][number]
 
 /** Adds `lookup`. */
@@ -58,6 +60,7 @@ async function lookup(tables: readonly Table[], { table, key, isJson }: Asked): 
   const codes: number[] = []
   for (const one of chosen) codes.push(await ask(one, key.normalize('NFC').toLowerCase(), print.row))
   print.flush()
+  if (!isJson) process.stderr.write(AFRESH)
   return Math.min(...codes)
 }
 
@@ -86,7 +89,7 @@ async function ask(table: Table, key: string, row: (fields: Row) => void): Promi
 }
 
 function inWords(how: LookupAnswer['how'], age: number): string {
-  if (how === 'asked') return 'asked now'
+  if (how === 'asked') return 'asked afresh'
   const seconds = Math.round(age / 1_000)
   const long =
     seconds < 120
