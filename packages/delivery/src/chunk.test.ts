@@ -261,6 +261,29 @@ test('BDAT that is not known, and no other connection: never a refusal', async (
   })
 })
 
+test('BDAT that is not known, in an attempt that is to stop: never a refusal', async () => {
+  const controller = new AbortController()
+  const script = ({ verb }: SinkStep) => {
+    if (verb !== 'BDAT') return undefined
+    controller.abort()
+    return '500 5.5.2 What?'
+  }
+  await withChunks({ script }, async ({ transport }) => {
+    const unanswered = { stay: () => undefined }
+    const [outcome] = await transport.deliver(job(['b@to.test'], { signal: controller.signal, unanswered }))
+    assert.equal(outcome?.kind, 'deferred')
+  })
+})
+
+test('BDAT that is not known, behind a MAIL that is not welcome on a kept connection: another one is asked all the same', async () => {
+  const script = ({ verb, connection }: SinkStep) =>
+    connection > 1 ? undefined : verb === 'BDAT' ? '500 5.5.2 What?' : verb === 'MAIL' ? '450 4.7.0 Later' : undefined
+  await withChunks({ script }, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
+    assert.equal(sink.connections, 2)
+  })
+})
+
 test('RFC 5321 §2.3.8: what DATA would put right goes by DATA: CR and LF by themselves, a last line without its end; and what is long or on disk', async () => {
   const text = 'S: x\r\n\r\n'
   for (const [message, verb] of [

@@ -82,9 +82,10 @@ export class Relay {
       return job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about))
     }
     const fates = (await complete(this.#pool, open, fitted.job)).filter((fate) => asked.includes(fate.recipient))
-    if (open.transaction.chunkUnknown !== undefined) this.#pool.chunks.refuse(this.#target)
-    if (open.transaction.chunkUnknown !== undefined && !job.signal.aborted)
+    if (open.transaction.chunkUnknown !== undefined) {
+      this.#pool.chunks.refuse(this.#target)
       return await sendTo(this.#pool, this.#target, job)
+    }
     // Lost while the client took its time, and nothing was taken: no reason to make it come again.
     if (!connection.isOpen && fates.every(isUntouched) && !job.signal.aborted)
       return await sendTo(this.#pool, this.#target, job)

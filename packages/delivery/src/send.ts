@@ -147,9 +147,14 @@ async function afterwards(
   target: Target,
   { job, first, fates }: { readonly job: Job; readonly first: Begun; readonly fates: readonly Fate[] },
 ): Promise<readonly Fate[]> {
-  const { chunkUnknown } = first.transaction
-  if (job.signal.aborted) return fates
-  if (chunkUnknown !== undefined) return await withoutChunk(pool, target, { job, fates, said: chunkUnknown })
+  const { chunkUnknown, wasStale } = first.transaction
+  if (chunkUnknown !== undefined) {
+    pool.chunks.refuse(target)
+    // Also when it is to stop: then it has no other connection, and what was said of BDAT must not become a bounce.
+    if (fates.some((fate) => fate.reply === chunkUnknown))
+      return await withoutChunk(pool, target, { job, fates, said: chunkUnknown })
+  }
+  if (!(wasStale && first.pooled.isReused) || job.signal.aborted) return fates
   const fresh = await freshConnection(pool, target, { signal: job.signal, stale: first.transaction }).catch(
     (error: unknown) => {
       // It may have been taken: no other host is to be asked.
@@ -168,9 +173,7 @@ async function withoutChunk(
   target: Target,
   { job, fates, said }: { readonly job: Job; readonly fates: readonly Fate[]; readonly said: Reply },
 ): Promise<readonly Fate[]> {
-  pool.chunks.refuse(target)
   const open = fates.filter((fate) => fate.reply === said).map((fate) => fate.recipient)
-  if (open.length === 0) return fates
   let again: readonly Fate[]
   try {
     const pooled = await pool.fresh(target, job.signal)

@@ -23,6 +23,8 @@ export interface DeliveryHooks {
    * whether the host gets the mail. At once where nothing is to be waited for.
    */
   tls(question: TlsQuestion): TlsAnswer | undefined | Promise<TlsAnswer | undefined>
+  /** Whether anybody listens to it. Absent: perhaps. */
+  tells?(name: 'delivered' | 'deferred' | 'bounced'): boolean
   /** Tells `delivered`, `deferred` or `bounced`; is not waited for. */
   tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void
   /**

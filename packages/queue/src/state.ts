@@ -277,23 +277,33 @@ function eventsOf(attempted: Attempted, recipients: readonly RecipientState[]): 
 }
 
 function recordOf({ outcomes, startedAt, now }: Attempted): AttemptRecord {
+  const [only] = outcomes
+  if (only && outcomes.length === 1) {
+    const { kind, reply } = only
+    return { at: startedAt, tookMs: now - startedAt, outcomes: [{ kind, recipients: 1, reply, ...howOf(only) }] }
+  }
   const groups = new Map<string, AttemptRecord['outcomes'][number] & { recipients: number }>()
   for (const outcome of outcomes) {
     if (outcome === undefined) continue
-    const { kind, reply, remote, tls, uncertain } = outcome
-    const key = outcomes.length === 1 ? '' : JSON.stringify([kind, reply.code, reply.status, reply.text, remote])
+    const { kind, reply, remote } = outcome
+    const key = JSON.stringify([kind, reply.code, reply.status, reply.text, remote])
     const group = groups.get(key)
     if (group) group.recipients++
-    else {
-      const how = {
-        ...(remote === undefined ? {} : { remote }),
-        ...(tls === undefined ? {} : { tls: describeTls(tls) }),
-        ...(uncertain ? { uncertain } : {}),
-      }
-      groups.set(key, { kind, recipients: 1, reply, ...how })
-    }
+    else groups.set(key, { kind, recipients: 1, reply, ...howOf(outcome) })
   }
   return { at: startedAt, tookMs: now - startedAt, outcomes: [...groups.values()] }
+}
+
+function howOf({
+  remote,
+  tls,
+  uncertain,
+}: Outcome): Pick<AttemptRecord['outcomes'][number], 'remote' | 'tls' | 'uncertain'> {
+  return {
+    ...(remote !== undefined && { remote }),
+    ...(tls !== undefined && { tls: describeTls(tls) }),
+    ...(uncertain && { uncertain }),
+  }
 }
 
 function remember(history: readonly AttemptRecord[], record: AttemptRecord): readonly AttemptRecord[] {

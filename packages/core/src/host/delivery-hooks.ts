@@ -47,6 +47,10 @@ export function createDeliveryHooks(
       )
       return answer instanceof Promise ? answer.then(asAnswer) : asAnswer(answer)
     },
+    tells(name) {
+      const scope = current()
+      return scope !== undefined && (scope.feed.tellsRecords || scope.table[name] !== undefined)
+    },
     tell(name, context) {
       const scope = current()
       // `as`: signal, log and clock are given by the run, as at `delivery`.

@@ -57,7 +57,7 @@ function forget(tables: QueueTables, keep: number): void {
     return
   }
   uncounted.set(tables, most)
-  const limit = Math.min(Math.max(2, FORGOTTEN), entryCount - keep)
+  const limit = Math.min(FORGOTTEN, entryCount - keep)
   for (const id of [...tables.finished.getKeys({ limit })]) tables.finished.remove(id)
 }
 

@@ -56,6 +56,7 @@ export function announce(
       },
       isLost ? 'bounced, and there is nobody to tell' : name,
     )
+    if (hooks.tells?.(name) === false) continue
     const context = {
       ...contextOf(lease, delivery, some),
       reply: { code: reply.code, status: reply.status, text: reply.text },
