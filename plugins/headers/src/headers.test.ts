@@ -69,5 +69,20 @@ testPlugin(headers, [
     data: mail({ Date: undefined }),
     expect: { points: 0, facts: { headers: [] } },
   },
+  ...(
+    [
+      ['one-click', '<https://l.test/u>, <mailto:l@l.test>', 'List-Unsubscribe=One-Click'],
+      ['one-click', '<mailto:l@l.test>,\r\n <https://l.test/u>', 'list-unsubscribe=one-click'],
+      ['mailto', '<https://l.test/u>, <mailto:l@l.test>', undefined],
+      ['mailto', '<mailto:l@l.test>', 'List-Unsubscribe=One-Click'],
+      ['none', '<http://l.test/u>', 'List-Unsubscribe=One-Click'],
+      ['none', 'mailto:l@l.test', undefined],
+      ['none', undefined, 'List-Unsubscribe=One-Click'],
+    ] as const
+  ).map(([exit, uris, post]) => ({
+    name: `one leaves by ${exit}: ${uris} ${post}`,
+    data: mail({ 'List-Unsubscribe': uris, 'List-Unsubscribe-Post': post }),
+    expect: { facts: { 'list.unsubscribe': exit } },
+  })),
 ])
 pluginContract(headers)

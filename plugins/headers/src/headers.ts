@@ -28,6 +28,12 @@ export type HeaderSignal =
 /** What was found. Set at `message`; empty when nothing was. */
 export const headerSignals = defineFact<readonly Signal<HeaderSignal>[]>('headers')
 
+/** How one leaves a mailing list, by what the message says of itself; whether a signature covers the fields is another matter. */
+export type ListUnsubscribe = 'one-click' | 'mailto' | 'none'
+
+/** Set at `message`: `one-click` is RFC 8058 (by https), `mailto` an address of RFC 2369; `none`: neither, whatever else is there. */
+export const listUnsubscribe = defineFact<ListUnsubscribe>('list.unsubscribe')
+
 /** RFC 5322 §3.6.4, with the freedom that mail programs take: something, an at sign, something. */
 const MESSAGE_ID = /^\s*<[^<>@\s]+@[^<>\s]+>\s*$/
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
@@ -58,7 +64,7 @@ export const headers = definePlugin({
     const freemail = new Set(options.freemail.map((domain) => domain.toLowerCase()))
     return {
       message: {
-        provides: [headerSignals],
+        provides: [headerSignals, listUnsubscribe],
         handler(context) {
           const signals = new Signals<HeaderSignal>(options.weights)
           const { message } = context
@@ -69,6 +75,7 @@ export const headers = definePlugin({
           checkOctets(signals, message)
           checkHops(signals, context, hostname)
           context.set(headerSignals, signals.all)
+          context.set(listUnsubscribe, exitOf(message))
           return opinionsOn(signals.all, {
             about: 'headers',
             text: ({ signal }) => `The message has a header section that is not taken here: ${signal}`,
@@ -80,6 +87,12 @@ export const headers = definePlugin({
 })
 
 type Found = Signals<HeaderSignal>
+
+function exitOf({ list }: Message): ListUnsubscribe {
+  const uris = list?.unsubscribe ?? []
+  if (list?.isOneClick && uris.some((uri) => /^https:/i.test(uri))) return 'one-click'
+  return uris.some((uri) => /^mailto:/i.test(uri)) ? 'mailto' : 'none'
+}
 
 function checkDate(
   signals: Found,

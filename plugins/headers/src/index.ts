@@ -1,2 +1,2 @@
 /** Points for header fields that no mail program writes, or that pretend to be somebody. */
-export { type HeaderSignal, headerSignals, headers } from './headers.ts'
+export { type HeaderSignal, headerSignals, headers, type ListUnsubscribe, listUnsubscribe } from './headers.ts'
