@@ -9,7 +9,7 @@ import { type BusyServer, startBusyServer } from './busy/busy.ts'
 const skip = requires(...PACKAGES)
 /** A picture wants a day that looks like one; what is tested needs some mail of each kind. */
 const isWhole = process.env['POSTROAD_PICTURES'] !== undefined || process.env['POSTROAD_LOOK'] !== undefined
-const MAILS = isWhole ? 1_600 : 250
+const MAILS = isWhole ? 1_200 : 200
 
 /** How a screen is brought to where it has something to show. */
 const SCREENS: readonly (readonly [name: string, prepare: (page: Page) => Promise<void>])[] = [
