@@ -1,6 +1,7 @@
 /** On a real Postroad: filters are taught, a mail is tried again, tokens are made and revoked, and the log is read, without leaving the page. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { junk } from '@postroad/junk'
 import { definePlugin, desk, type HostOperator, LearningDesk } from '@postroad/plugin'
 import { requires } from '../runner/requires.ts'
 import { buildPage, Chromium, findBarriers, PACKAGES, type Window } from './browser.ts'
@@ -51,7 +52,10 @@ const operator: HostOperator = {
 before(async () => {
   if (skip) return
   buildPage()
-  real = await startRealServer({ operator, more: (app) => void app.use(apprentice()) })
+  real = await startRealServer({
+    operator,
+    more: (app) => void app.use(apprentice()).use(junk({ budget: '1 in 2000' })),
+  })
   chromium = await Chromium.start()
 })
 after(async () => {
@@ -67,13 +71,30 @@ async function open(fragment: string, token: string, options: Parameters<Chromiu
   return window
 }
 
+/** Lessons that the junk filter has, as spam and as ham. */
+async function learned(): Promise<readonly [number, number]> {
+  const answer = await fetch(`${real.url}v1/junk/stats`, { headers: { authorization: `Bearer ${real.token}` } })
+  const { spam, ham } = (await answer.json()) as { readonly spam: number; readonly ham: number } // its own tests hold it
+  return [spam, ham]
+}
+
 test('a mail of the quarantine is taught to filters, and tried with the rules of today', { skip }, async () => {
   assert.match(await deliver(real.smtp, 'Subject: [spam] teach me\n\nbuy'), /^250 /)
   await using window = await open('#quarantine', real.token)
   const { page } = window
   await page.getByRole('button', { name: 'It is spam' }).click()
   await page.getByText('apprentice: learned').waitFor()
+  await page.getByText('junk: learned').waitFor()
   assert.deepEqual(lessons, [['spam', '[spam] teach me']])
+  assert.deepEqual(await learned(), [1, 0])
+  // A second thought takes the first one back.
+  await page.getByRole('button', { name: 'It is not' }).click()
+  for (;;) {
+    const [spam, ham] = await learned()
+    if (spam === 0 && ham === 1) break
+    await page.waitForTimeout(20)
+  }
+  assert.deepEqual(lessons.at(-1), ['ham', '[spam] teach me'])
   await page.getByRole('link', { name: 'Why?' }).click()
   await page.getByRole('button', { name: 'Try it with the present rules' }).click()
   await page.locator('.cmp tr', { hasText: 'Now' }).getByText('550 5.7.1').waitFor()
