@@ -73,7 +73,8 @@ started.defer(() => rm(folder, { recursive: true, force: true }))
 const clock = fakeClock(Date.now() - DAY)
 // Between two steps it goes with that of the machine, so that what takes time is seen to.
 let stepped = performance.now()
-const now = (): number => Math.round(clock.now() + performance.now() - stepped)
+let isLive = false
+const now = (): number => (isLive ? Date.now() : Math.round(clock.now() + performance.now() - stepped))
 async function advance(ms: number): Promise<void> {
   await clock.advance(ms)
   stepped = performance.now()
@@ -152,7 +153,10 @@ started.defer(() => server.close())
 await server.listen()
 const portOf = (name: string): number => server.addresses.find((one) => one.name === name)?.port ?? 0
 process.on('message', (order: BusyOrder) => {
-  if (order === 'live') setInterval(() => void advance(Math.max(0, Date.now() - clock.now())), 20).unref()
+  if (order === 'live') {
+    isLive = true
+    setInterval(() => void advance(Math.max(0, Date.now() - clock.now())), 20).unref()
+  }
   // What the queue sends goes over sockets, too.
   else
     void advance(order.advance)

@@ -46,9 +46,14 @@ export function transactionRecord(
     ...(rewritten ? { rewritten } : {}),
     ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
     ...(judged ? { judged: { outcome: judged.outcome, reason: judged.reason, queueId: session.peer.queueId } } : {}),
-    ms: session.scope.now() - transaction.startedAt,
+    ms: since(session, transaction.startedAt),
     reply: 'code' in reply ? said(reply) : reply.map(said),
   }
+}
+
+/** By the clock of the wall, as the time of the record; one that was set back meanwhile makes no time of less than nothing. */
+function since({ scope }: SessionState, at: number): number {
+  return Math.max(0, scope.now() - at)
 }
 
 /** What is logged when a connection is gone. */
@@ -60,7 +65,7 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
     ...client(session),
     ...session.counts,
     ...(opinions ? { opinions } : {}),
-    ms: session.scope.now() - session.openedAt,
+    ms: since(session, session.openedAt),
     closed: reason,
   }
 }

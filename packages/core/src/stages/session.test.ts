@@ -133,3 +133,14 @@ function setAside(): Partial<HookTable> {
     quarantine: [handler('quarantine', aside)],
   }
 }
+
+test('a clock that is set back meanwhile makes no time of less than nothing', async () => {
+  let clock = 1_000_000
+  const { client, made } = open(
+    { queue: [handler('queue', () => ({ id: String((clock -= 500)) }))] },
+    { now: () => clock },
+  )
+  assert.deepEqual(await client.send(A), [250, 250])
+  assert.equal(made.lines.at(-1)?.['ms'], 0)
+  client.close()
+})
