@@ -61,6 +61,8 @@ export const BARS: readonly Bar[] = [
     { scenario, figure: 'rate', target: 'postroad-queue', against: 'haraka', atLeast: 2.5 },
   ]),
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
+  { scenario: 'injection', figure: 'rate', target: 'postroad-injection', against: 'postroad-queue', atLeast: 0.8 },
+  { scenario: 'injection', figure: 'cpu', target: 'postroad-injection', against: 'postroad-queue', atMost: 1.3 },
   { scenario: 'backlog', figure: 'rate', target: 'postroad-queue-backlog', against: 'postroad-queue', atLeast: 0.9 },
   { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 1 },
   { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.7 },

@@ -1,9 +1,10 @@
 /** What drives a target: SMTP by default, and what scenarios speak instead. */
 import { type Driver, sendLoad } from './load.ts'
+import { openInjection } from './load-injection.ts'
 import { openPolicy } from './load-policy.ts'
 
 /** What is spoken to a target. */
-export type Speech = 'policy' | 'milter'
+export type Speech = 'policy' | 'milter' | 'injection'
 
 /** @param socket path of the UNIX socket where the target listens for what it `speaks` */
 export async function openDriver(
@@ -11,6 +12,7 @@ export async function openDriver(
   { socket, sessions, data }: { readonly socket: string; readonly sessions: number; readonly data: Buffer },
 ): Promise<Driver> {
   if (speaks === 'policy') return openPolicy(socket, sessions)
+  if (speaks === 'injection') return openInjection(socket, sessions, data)
   // It imports a package, which a bench may have to build first.
   if (speaks === 'milter') return (await import('./load-milter.ts')).openMilter(socket, sessions, data)
   return { send: sendLoad, close: () => undefined }

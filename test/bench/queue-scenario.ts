@@ -107,6 +107,18 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'injection',
+    title: '20 clients, 4 KB, on stable storage before the answer, then delivered to a sink: SMTP, and JSON over HTTP',
+    targets: ['postroad-queue', 'postroad-injection'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    forwards: true,
+    speaks: { 'postroad-injection': 'injection' },
+    isLong: true,
+  },
+  {
     name: 'backlog',
     title: '20 sessions, 4 KB, queued and delivered beside 100,000 deferred messages',
     targets: ['postroad-queue', 'postroad-queue-backlog'],

@@ -1,4 +1,4 @@
-/** `npm run interop -- injection`: the same as `kill.test.ts`, with 100 kills, or as many as `KILLS` says. */
+/** `npx node --conditions=@postroad/source --test test/injection/kill.long.ts`: the same as `kill.test.ts`, with 100 kills, or as many as `KILLS` says. */
 import { test } from 'node:test'
 import { killed } from './kills.ts'
 
