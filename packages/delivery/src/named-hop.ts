@@ -9,13 +9,13 @@ const MAX_HOPS = 1_000
 type Route = Job['route']
 
 /** What an operator says of all targets. */
-export interface TargetOptions {
+interface HopOptions {
   readonly credentials?: Readonly<Record<string, Credentials>>
   readonly localAddress?: string
 }
 
 /** The part of a target that a route says, or the options. */
-export function baseTarget({ credentials, localAddress }: TargetOptions, route: Route, port: number) {
+export function baseTarget({ credentials, localAddress }: HopOptions, route: Route, port: number) {
   const auth = credentials?.[String(route.settings?.['credentials'] ?? '')]
   const chunking = chunkingOf(route)
   return {
@@ -40,11 +40,11 @@ interface Hop extends Pick<Route, 'port' | 'settings'> {
 
 /** Remembers the latest target of each host. */
 export class NamedHops {
-  readonly #options: TargetOptions
+  readonly #options: HopOptions
   readonly #tls: TlsChoice
   readonly #hops = new Map<string, Hop>()
 
-  constructor(options: TargetOptions, tls: TlsChoice) {
+  constructor(options: HopOptions, tls: TlsChoice) {
     this.#options = options
     this.#tls = tls
   }
