@@ -7,7 +7,7 @@ import { buildPage, Chromium, findBarriers, PACKAGES, takePicture } from './brow
 import { type BusyServer, startBusyServer } from './busy/busy.ts'
 
 const skip = requires(...PACKAGES)
-/** A picture wants a day that looks like one; what is tested needs some mail of each kind. */
+/** A picture wants a day that looks like one; what is tested needs some mail of each kind. `POSTROAD_LOOK=FOLDER` has pictures of all screens in all looks. */
 const isWhole = process.env['POSTROAD_PICTURES'] !== undefined || process.env['POSTROAD_LOOK'] !== undefined
 const MAILS = isWhole ? 1_200 : 200
 
@@ -18,14 +18,11 @@ const SCREENS: readonly (readonly [name: string, prepare: (page: Page) => Promis
     'now',
     async (page) => {
       await page.locator('.scroll .tx').first().waitFor({ state: 'attached' })
-      await busy.send(26)
-      await page.locator('.scroll .tx').nth(12).waitFor({ state: 'attached' })
+      const refused = page.locator('.scroll .tx', { has: page.locator('.c.reject') })
+      do await busy.send(13)
+      while ((await refused.count()) < 3)
       await page.keyboard.press('Space')
-      // One that was refused, and not the first.
-      await page
-        .locator('.scroll .tx', { has: page.locator('.c.reject') })
-        .nth(2)
-        .click()
+      await refused.nth(1).click()
       await page.locator('.side .tree .op').first().waitFor()
     },
   ],
@@ -97,8 +94,8 @@ for (const [look, options] of isWhole ? LOOKS : LOOKS.filter(([look]) => /^(?:da
       await page.goto(`${busy.url}#${name}`)
       await prepare(page)
       await page.waitForTimeout(300)
-      const all = process.env['POSTROAD_LOOK']
-      if (all) await page.screenshot({ path: `${all}/${name}-${look}.png`, animations: 'disabled' })
+      const folder = process.env['POSTROAD_LOOK']
+      if (folder) await page.screenshot({ path: `${folder}/${name}-${look}.png`, animations: 'disabled' })
       assert.deepEqual(await findBarriers(page), [], name)
       assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, `${name} is wider than the window`) // biome-ignore format: short
       const picture = PICTURES.get(`${name} ${look}`)
