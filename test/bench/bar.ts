@@ -35,6 +35,7 @@ export const BARS: readonly Bar[] = [
   { scenario: 'policy', figure: 'peakRss', target: 'postroad-policy', atMost: 260 },
   { scenario: 'receive', figure: 'cpu', target: 'receive', against: 'receive-plugin', atMost: 1.2 },
   { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
+  { scenario: 'webhooks', figure: 'cpu', target: 'postroad-webhooks', against: 'postroad-queue', atMost: 1.1 },
   { scenario: 'console-records', figure: 'cpu', target: 'postroad-records', against: 'postroad-logged', atMost: 1.05 },
   { scenario: 'console-viewers', figure: 'cpu', target: 'postroad-watched', against: 'postroad-console', atMost: 1.03 },
   // Two microseconds.

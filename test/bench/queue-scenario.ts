@@ -61,6 +61,17 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'webhooks',
+    title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink: without and with webhooks',
+    targets: ['postroad-queue', 'postroad-webhooks'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    forwards: true,
+    isLong: true,
+  },
+  {
     name: 'redis-queue',
     title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink: embedded, and in Redis',
     targets: ['postroad-queue', 'postroad-redis-queue'],

@@ -17,6 +17,7 @@ import {
   Store,
 } from '@postroad/plugin'
 import { bounceCommands } from './command.ts'
+import { eventOf } from './event.ts'
 import { withLoopFields } from './loop.ts'
 import { options } from './options.ts'
 import { Receiving } from './receiving.ts'
@@ -75,18 +76,10 @@ export const bounces = definePlugin({
     /** Written down before 250 is said: a report that comes again because of it is told of twice, and none is lost. */
     const tellComplaints = async (said: readonly Feedback[]): Promise<MessageOpinion | undefined> => {
       try {
-        for (const { kind, recipient, from, transaction, detail } of said)
-          if (kind === 'complaint' && from !== undefined)
-            await events.publish({
-              kind: 'complained',
-              from,
-              to: recipient === undefined ? [] : [recipient],
-              transaction,
-              detail: { type: detail },
-            })
+        for (const event of said.flatMap(eventOf)) await events.publish(event)
         return undefined
       } catch (error) {
-        log.error({ error }, 'a complaint could not be written down for those who hear of events')
+        log.error({ error }, 'a report could not be written down for those who hear of events')
         return defer('The report cannot be taken now, try again later', { status: '4.3.0', code: 451 })
       }
     }

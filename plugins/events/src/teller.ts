@@ -57,6 +57,7 @@ export class Teller {
   #wake: (() => void) | undefined
   #awake = false
   #isNudged = false
+  readonly #over = new AbortController()
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: TellerOptions) {
@@ -102,10 +103,13 @@ export class Teller {
     if (endpoint.batch === 1 || endpoint.wait === 0) this.#wakeUp()
     else if (!this.#isNudged) {
       this.#isNudged = true
-      void clock.sleep(endpoint.wait).then(() => {
-        this.#isNudged = false
-        this.#wakeUp()
-      })
+      clock.sleep(endpoint.wait, this.#over.signal).then(
+        () => {
+          this.#isNudged = false
+          this.#wakeUp()
+        },
+        () => undefined, // it has ended
+      )
     }
   }
 
@@ -136,6 +140,7 @@ export class Teller {
         await this.#rest(signal)
       }
     } finally {
+      this.#over.abort()
       const late = setTimeout(() => cutting.abort(), GRACE_MS)
       await Promise.all(this.#running)
       clearTimeout(late)

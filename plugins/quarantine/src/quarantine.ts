@@ -1,6 +1,6 @@
 /** Takes what the decision was to quarantine: keeps it durably, shows it to an operator, and sends it on when they say so. */
 import { glob } from '@postroad/options'
-import { Clock, definePlugin, desk, Lock, QuarantineDesk, Queue, Spool, Store } from '@postroad/plugin'
+import { Clock, definePlugin, desk, Events, Lock, QuarantineDesk, Queue, Spool, Store } from '@postroad/plugin'
 import { quarantineCommands } from './command.ts'
 import { quarantineDesk } from './desk.ts'
 import { digesting } from './digest/digesting.ts'
@@ -19,8 +19,8 @@ const HOUR = 3_600_000
 export const quarantine = definePlugin({
   name: 'quarantine',
   options,
-  needs: { spool: Spool, store: Store, clock: Clock, lock: Lock, queue: Queue },
-  setup({ options, spool, store, clock, lock, queue, hostname, log, signal, rehearsal, resolve, folder }) {
+  needs: { spool: Spool, store: Store, clock: Clock, lock: Lock, queue: Queue, events: Events },
+  setup({ options, spool, store, clock, lock, queue, events, hostname, log, signal, rehearsal, resolve, folder }) {
     const vault = new Vault(spool, store)
     const digests =
       options.digest &&
@@ -62,6 +62,21 @@ export const quarantine = definePlugin({
             { ...entry, ...(isDigest && { isDigest }) },
             { message: context.message, now: context.now() },
           )
+          try {
+            const { envelope: transaction, from, recipients, reason, points } = entry
+            const to = recipients.map(({ address }) => address)
+            await events.publish({
+              kind: 'quarantined',
+              transaction,
+              from,
+              to,
+              detail: { reason, points, id: entry.id },
+            })
+          } catch (error) {
+            // The client hears that it was not taken, and comes again.
+            await vault.delete(entry.id).catch(() => undefined)
+            throw error
+          }
           return { id: entry.id }
         },
       },

@@ -1,4 +1,5 @@
 /** A mail server that tells a program what becomes of mail: to be killed. Its arguments are the settings of its world, as JSON. */
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { createServer, defineConfig } from '@postroad/core'
 import { createDns } from '@postroad/dns'
@@ -67,4 +68,5 @@ const server = await createServer(
 )
 await server.listen()
 process.send?.({ port: server.addresses[0]?.port })
+flushCompileCache()
 process.on('disconnect', () => process.exit(1))

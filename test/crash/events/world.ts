@@ -118,6 +118,8 @@ class Server {
   static async start(settings: WorkerSettings, errors: string[]): Promise<Server | undefined> {
     const child = spawn(process.execPath, [...NODE, WORKER, JSON.stringify(settings)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Nobody waits for the same sources to be read a thousand times.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'postroad-compile-cache') },
     })
     const ended = once(child, 'exit')
     if (child.stderr) createInterface(child.stderr).on('line', (line) => void errors.push(line))

@@ -21,6 +21,8 @@ export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: Queued
 export class LmdbOutbox implements Outbox {
   readonly #database: QueueDatabase
   readonly #now: () => number
+  /** The newest of this very transaction; nobody else writes in it. */
+  #newest: Key | undefined
 
   constructor(database: QueueDatabase, now: () => number) {
     this.#database = database
@@ -31,10 +33,18 @@ export class LmdbOutbox implements Outbox {
   write(events: readonly string[] | undefined): void {
     if (!events || events.length === 0) return
     const { outbox } = this.#database.tables
-    let [ms, number] = newest(outbox) ?? [0, -1]
+    if (!this.#newest) {
+      this.#newest = newest(outbox) ?? [0, -1]
+      // What shares the transaction runs in this turn, and nothing else does.
+      queueMicrotask(() => {
+        this.#newest = undefined
+      })
+    }
+    let [ms, number] = this.#newest
     const now = Math.floor(this.#now())
     if (now > ms) [ms, number] = [now, -1]
     for (const event of events) outbox.put([ms, ++number], Buffer.from(event))
+    this.#newest = [ms, number]
   }
 
   append(events: readonly string[]): Promise<void> {
