@@ -1,5 +1,5 @@
 /** What a request carries: one event, or an array of them. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ToldEvent } from './options.ts'
 
 /** Events of one request. */
@@ -54,7 +54,5 @@ function cloudEvent(payload: string, source: string): string {
 }
 
 function digest(events: readonly Sent[]): string {
-  const hash = createHash('sha256')
-  for (const { id } of events) hash.update(id).update('\n')
-  return hash.digest('base64url').slice(0, 22)
+  return hash('sha256', events.map(({ id }) => id).join('\n'), 'base64url').slice(0, 22)
 }

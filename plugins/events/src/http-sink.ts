@@ -49,15 +49,16 @@ export function httpSink({ endpoint, dns, shape, ca, now }: HttpSinkOptions): Si
       // Of an address nobody is asked.
       if (isIP(host) > 0 && !isAllowed(host)) return Promise.resolve({ kind: 'failed', why: notPublic(host) })
       const { id, type, text } = bodyOf(events, shape)
+      const body = Buffer.from(text)
       const seconds = Math.floor(now() / 1_000)
       const headers = {
         ...endpoint.headers,
         'content-type': type,
-        'content-length': Buffer.byteLength(text),
+        'content-length': body.length,
         'user-agent': 'Postroad',
         'webhook-id': id,
         'webhook-timestamp': String(seconds),
-        'webhook-signature': sign(keys, { id, seconds, body: text }),
+        'webhook-signature': sign(keys, { id, seconds, body }),
       }
       return new Promise<Outcome>((resolve) => {
         const asked = request(url, { method: 'POST', agent, headers, signal })
@@ -82,7 +83,7 @@ export function httpSink({ endpoint, dns, shape, ca, now }: HttpSinkOptions): Si
           response.once('end', () => end(outcomeOf(response, shown, now())))
           response.once('error', (error) => end({ kind: 'failed', why: whyOf(error) }))
         })
-        asked.end(text)
+        asked.end(body)
       })
     },
     close: () => agent.destroy(),

@@ -22,7 +22,7 @@ export function makeSecret(): string {
 /** The field `webhook-signature`, one signature a key. `seconds` since the epoch. */
 export function sign(
   keys: readonly Buffer[],
-  { id, seconds, body }: { readonly id: string; readonly seconds: number; readonly body: string },
+  { id, seconds, body }: { readonly id: string; readonly seconds: number; readonly body: string | Buffer },
 ): string {
   return keys
     .map((key) => `v1,${createHmac('sha256', key).update(`${id}.${seconds}.`).update(body).digest('base64')}`)

@@ -12,7 +12,7 @@ import { ASKED, type Asked, CURSOR, type DeadNote, deadPrefix, noteAt, OFF, type
 import type { EndpointOptions } from './options.ts'
 import { type Parked, ParkedEvents, sortable } from './parked.ts'
 import { type Outcome, type Sink, whyOf } from './sink.ts'
-import { type Pending, Window } from './window.ts'
+import { type Pending, pending, Window } from './window.ts'
 
 /** What a {@link Teller} needs. */
 export interface TellerOptions {
@@ -29,7 +29,7 @@ export interface TellerOptions {
 /** Milliseconds between looks for what other processes have written. */
 const LOOK_MS = 500
 /** Milliseconds between writings of the cursor: what is told again after a death is of so long. */
-const CURSOR_MS = 250
+const CURSOR_MS = 500
 /** Tries after which an event that fails by itself does not hold up the others. */
 const TRIES = 3
 /** Milliseconds for requests under way when the server stops. */
@@ -193,9 +193,9 @@ export class Teller {
     for (const { position, event } of read) {
       this.#readTo = position
       const written = readEvent(event)
-      if (this.#isWanted(written) && !this.#parked.hasPosition(position))
-        this.#window.add({ ...written, position, event, tries: 0, isAlone: false })
-      else this.#window.skip(position)
+      const entry = pending(position, event, written)
+      if (this.#isWanted(written) && !this.#parked.hasPosition(position)) this.#window.add(entry)
+      else this.#window.skip(entry)
     }
   }
 

@@ -29,13 +29,15 @@ export async function trim(
   let removed = 0
   let dropped = 0
   for (let step = 0; step < STEPS; step++) {
-    const { octets, events, last } = await outbox.size()
-    if (events < 2 || last === undefined) break
+    const { octets, events, first, last } = await outbox.size()
+    if (events < 2 || first === undefined || last === undefined) break
     const told = earliest([...kept.held, last])
     // Part of what is too much, lest what can be told again goes with one event too many.
     const limit =
       octets > kept.keepSize ? Math.min(PAGE, Math.ceil(events * Math.min(1, 1 - kept.keepSize / octets))) : PAGE
-    const some = await outbox.trim(octets > kept.keepSize ? told : earliest([told, old]), limit)
+    const upTo = octets > kept.keepSize ? told : earliest([told, old])
+    // Most times there is nothing, and looking costs no transaction.
+    const some = isBefore(upTo, first) ? 0 : await outbox.trim(upTo, limit)
     removed += some
     if (some > 0) continue
     if (!kept.canDrop || octets <= kept.limit) break

@@ -13,18 +13,21 @@ export interface Pending extends Readonly<ReturnType<typeof readEvent>> {
   tries: number
   /** It is sent by itself: one of those it was with may have been the fault. */
   isAlone: boolean
+  state: 'ready' | 'sending' | 'settled'
 }
 
-interface Slot {
-  readonly entry: Pending | undefined
-  readonly position: string
-  state: 'ready' | 'sending' | 'settled'
+/** An event of the outbox that was just read. */
+export function pending(
+  position: string,
+  event: string,
+  { id, kind, key, payload }: ReturnType<typeof readEvent>,
+): Pending {
+  return { position, event, id, kind, key, payload, tries: 0, isAlone: false, state: 'ready' }
 }
 
 /** The events between what is settled and what was read. */
 export class Window {
-  #slots: Slot[] = []
-  readonly #slotOf = new Map<Pending, Slot>()
+  #entries: Pending[] = []
   /** Messages with an event on its way. */
   readonly #busy = new Set<string>()
   #settled: string | undefined
@@ -36,7 +39,7 @@ export class Window {
   }
 
   get length(): number {
-    return this.#slots.length
+    return this.#entries.length
   }
 
   /** Not sent, and not being sent. */
@@ -46,19 +49,18 @@ export class Window {
 
   /** The oldest that is not settled. */
   get oldest(): string | undefined {
-    return this.#slots[0]?.position
+    return this.#entries[0]?.position
   }
 
   add(entry: Pending): void {
-    const slot: Slot = { entry, position: entry.position, state: 'ready' }
-    this.#slots.push(slot)
-    this.#slotOf.set(entry, slot)
+    this.#entries.push(entry)
     this.#ready++
   }
 
-  /** Something that is not to be told at all. */
-  skip(position: string): void {
-    this.#slots.push({ entry: undefined, position, state: 'settled' })
+  /** One that is not to be told at all. */
+  skip(entry: Pending): void {
+    entry.state = 'settled'
+    this.#entries.push(entry)
     this.#advance()
   }
 
@@ -66,16 +68,14 @@ export class Window {
   take(limit: number): Pending[] {
     const taken: Pending[] = []
     const blocked = new Set<string>()
-    for (const slot of this.#slots) {
+    for (const entry of this.#entries) {
       if (taken.length >= limit) break
-      const { entry } = slot
-      if (!entry || slot.state !== 'ready') continue
-      if (this.#busy.has(entry.key) || blocked.has(entry.key)) continue
+      if (entry.state !== 'ready' || this.#busy.has(entry.key) || blocked.has(entry.key)) continue
       if (entry.isAlone && taken.length > 0) {
         blocked.add(entry.key)
         continue
       }
-      slot.state = 'sending'
+      entry.state = 'sending'
       taken.push(entry)
       if (entry.isAlone) break
     }
@@ -86,13 +86,8 @@ export class Window {
 
   /** Those of these messages that are not being sent. */
   takeOf(isOf: (key: string) => boolean): Pending[] {
-    const taken: Pending[] = []
-    for (const slot of this.#slots) {
-      const { entry } = slot
-      if (!entry || slot.state !== 'ready' || this.#busy.has(entry.key) || !isOf(entry.key)) continue
-      slot.state = 'sending'
-      taken.push(entry)
-    }
+    const taken = this.#entries.filter(({ state, key }) => state === 'ready' && !this.#busy.has(key) && isOf(key))
+    for (const entry of taken) entry.state = 'sending'
     this.#ready -= taken.length
     return taken
   }
@@ -100,9 +95,7 @@ export class Window {
   settle(entries: readonly Pending[]): void {
     for (const entry of entries) {
       this.#busy.delete(entry.key)
-      const slot = this.#slotOf.get(entry)
-      if (slot) slot.state = 'settled'
-      this.#slotOf.delete(entry)
+      entry.state = 'settled'
     }
     this.#advance()
   }
@@ -110,17 +103,16 @@ export class Window {
   putBack(entries: readonly Pending[]): void {
     for (const entry of entries) {
       this.#busy.delete(entry.key)
-      const slot = this.#slotOf.get(entry)
-      if (slot) slot.state = 'ready'
+      entry.state = 'ready'
     }
     this.#ready += entries.length
   }
 
   #advance(): void {
     let count = 0
-    while (this.#slots[count]?.state === 'settled') count++
+    while (this.#entries[count]?.state === 'settled') count++
     if (count === 0) return
-    this.#settled = this.#slots[count - 1]?.position
-    this.#slots.splice(0, count)
+    this.#settled = this.#entries[count - 1]?.position
+    this.#entries.splice(0, count)
   }
 }

@@ -9,6 +9,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client
 import { measureCertificates } from './certificate-stats.ts'
 import { measureDirectories } from './directory-stats.ts'
 import { measureDns } from './dns-stats.ts'
+import { measureEvents } from './event-stats.ts'
 import { measureJunk } from './junk-stats.ts'
 import { Meter } from './meter.ts'
 import { watchOutboundTls } from './outbound-tls.ts'
@@ -56,6 +57,7 @@ export class Exporter {
     measureDns(this.#all, () => this.dns)
     measureQueues(this.#all)
     measureDirectories(this.#all)
+    measureEvents(this.#all)
     measureCertificates(this.#all)
     measureJunk(this.#all)
     this.#server = createServer((request, response) => void this.#respond(request, response))

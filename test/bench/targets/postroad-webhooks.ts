@@ -22,6 +22,7 @@ export const target: Target = {
             plain: true,
             networks: ['127.0.0.0/8'],
             batch: 100,
+            wait: '1 s',
           },
         ],
       }),

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { runWorld, type WorldResult } from './world.ts'
 
 /** Kills of one world. */
-const KILLS = 25
+const KILLS = 40
 
 interface Done extends WorldResult {
   readonly world: number
@@ -38,7 +38,7 @@ export async function eventsCommand(args: readonly string[]): Promise<number> {
       const kills = Math.min(KILLS, wanted - world * KILLS)
       const random = randomOf(Number(values.seed) * 100_003 + world)
       const batch = [1, 20, 100][Math.floor(world / 3) % 3] ?? 1
-      const result = await runWorld({ store, kills, clients: 4, batch, lifeMs: 4_000, random })
+      const result = await runWorld({ store, kills, clients: 8, batch, lifeMs: 6_000, random })
       done.push({ world, store, ...result })
       mkdirSync(dirname(values.out), { recursive: true })
       writeFileSync(values.out, JSON.stringify(done))

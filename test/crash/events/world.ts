@@ -24,7 +24,7 @@ export interface WorldOptions {
   readonly batch: number
   /** Of all that is left to chance, from 0 up to 1. */
   readonly random: () => number
-  /** Milliseconds of the life of a server at most, from when it listens. */
+  /** Milliseconds of the life of a server at most, from when it listens; most die when so many letters were taken. */
   readonly lifeMs: number
 }
 
@@ -68,7 +68,8 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
       if (server && options.random() > 0.1) {
         const clients = Array.from({ length: options.clients }, () => letters.send(server.port))
         const trouble = hook.trouble(options.lifeMs)
-        await sleep(options.random() ** 2 * options.lifeMs)
+        await letters.more(Math.floor(options.random() * 40), options.lifeMs)
+        await sleep(options.random() * 60)
         server.kill()
         await Promise.all(clients)
         await trouble
@@ -144,8 +145,22 @@ class Letters {
   readonly #deferred = new Set<string>()
   #count = 0
 
+  /** Until so many recipients more were acknowledged, or the time is over. */
+  async more(count: number, ms: number): Promise<void> {
+    const wanted = this.acknowledged.size + count
+    const until = Date.now() + ms
+    while (this.acknowledged.size < wanted && Date.now() < until) await sleep(5)
+  }
+
   /** Sends letters until the server is gone. */
   async send(port: number): Promise<void> {
+    // A server that is about to begin may say 451, and hang up.
+    while (await this.#session(port)) await sleep(20)
+  }
+
+  /** One connection; false: nobody is there any more. */
+  async #session(port: number): Promise<boolean> {
+    let isThere = false
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     const lines = createInterface(socket)[Symbol.asyncIterator]()
     socket.on('error', () => {}) // it was killed
@@ -162,12 +177,13 @@ class Letters {
     }
     try {
       await hear()
+      isThere = true
       await say('EHLO client.test')
       for (;;) {
         const number = this.#count++
         const fate: Fate = number % 9 === 4 ? 'no' : number % 7 === 3 ? 'later' : 'ok'
         const to = [`${fate}-${number}@one.test`, ...(number % 5 === 0 ? [`ok-${number}@two.test`] : [])]
-        await say(`MAIL FROM:<s${number}@client.test>`)
+        if (!(await say(`MAIL FROM:<s${number}@client.test>`)).startsWith('250')) break
         for (const address of to) await say(`RCPT TO:<${address}>`)
         await say('DATA')
         for (const address of to) this.#sent.add(address)
@@ -179,6 +195,7 @@ class Letters {
     } finally {
       socket.destroy()
     }
+    return isThere
   }
 
   /** What the next hop says. */

@@ -37,8 +37,10 @@ export function writeEvent(kind: MailEvent['kind'], key: string, at: number, dat
 /** Reads what {@link writeEvent} wrote. */
 export function readEvent(event: string): WrittenEvent {
   const end = event.indexOf('\n')
-  const [id = '', kind = '', key = ''] = event.slice(0, end).split(' ')
-  return { id, kind: kind as MailEvent['kind'], key, payload: event.slice(end + 1) } // as it was written
+  const first = event.indexOf(' ')
+  const second = event.indexOf(' ', first + 1)
+  const kind = event.slice(first + 1, second) as MailEvent['kind'] // as it was written
+  return { id: event.slice(0, first), kind, key: event.slice(second + 1, end), payload: event.slice(end + 1) }
 }
 
 /** What a plugin tells. */
