@@ -3,7 +3,7 @@ import { suggestion } from '@postroad/options'
 import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import { type MailOutbox, type Outbox, readEvent } from '@postroad/queue-engine'
 import { parseArguments, type Values } from './arguments.ts'
-import { ASKED, type Asked, CURSOR, type DeadNote, deadPrefix, noteAt, OFF, type OffNote } from './notes.ts'
+import { ASKED, type AskedNote, CURSOR, type DeadNote, deadPrefix, noteAt, OFF, type OffNote } from './notes.ts'
 import { type EventsOptions, KINDS, type ToldEvent } from './options.ts'
 import { type ParkedNote, parkPrefix, positionOf, sortable } from './parked.ts'
 import { makeSecret } from './signature.ts'
@@ -209,9 +209,9 @@ const enable: Run = async (outbox, { endpoints }, io) => {
 }
 
 /** A wish to whoever tells, with those that are not heard yet. */
-async function asking(outbox: Outbox, name: string, wish: Asked): Promise<[string, string]> {
+async function asking(outbox: Outbox, name: string, wish: AskedNote): Promise<[string, string]> {
   const known = await noteAt(outbox, ASKED + name)
-  const asked: Asked = known === undefined ? {} : JSON.parse(known)
+  const asked: AskedNote = known === undefined ? {} : JSON.parse(known)
   return [ASKED + name, JSON.stringify({ ...asked, ...wish })]
 }
 

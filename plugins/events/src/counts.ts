@@ -1,8 +1,8 @@
 /** What was counted of one endpoint, since the process began. */
-import type { Outcome } from './sink.ts'
+import type { EventOutcome } from './sink.ts'
 
 /** Numbers of one endpoint. */
-export class Counts {
+export class EndpointCounts {
   events = 0
   requests = 0
   failures = 0
@@ -15,7 +15,7 @@ export class Counts {
   lastFailure: string | undefined
 
   told(
-    outcome: Outcome,
+    outcome: EventOutcome,
     { events, ms, now }: { readonly events: number; readonly ms: number; readonly now: number },
   ): void {
     this.requests++

@@ -7,7 +7,7 @@ import { httpSink } from './http-sink.ts'
 import { type EndpointOptions, options } from './options.ts'
 import { fileSink, functionSink } from './own-sinks.ts'
 import { Runner } from './runner.ts'
-import type { Sink } from './sink.ts'
+import type { EventSink } from './sink.ts'
 import { answerStats } from './stats.ts'
 
 const FULL = { code: 452, status: '4.3.1', text: 'Insufficient system storage, try again later' } as const
@@ -24,7 +24,7 @@ export const events = definePlugin({
   options,
   needs: { outbox: MailOutbox, clock: Clock, dns: Dns, lock: Lock },
   setup({ name, options, outbox, clock, dns, lock, log, hostname, resolve, rehearsal }) {
-    const sinkOf = (endpoint: EndpointOptions): Sink => {
+    const sinkOf = (endpoint: EndpointOptions): EventSink => {
       const { url, deliver, file, ca, batch, format, timeout } = endpoint
       if (deliver) return functionSink(deliver, timeout)
       if (file !== undefined) return fileSink(resolve(file))

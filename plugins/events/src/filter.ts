@@ -1,14 +1,14 @@
 /** Which events an endpoint hears of. */
 import { glob } from '@postroad/options'
 import type { EndpointOptions, ToldEvent } from './options.ts'
-import type { Pending } from './window.ts'
+import type { PendingEvent } from './window.ts'
 
 /** Whether an event is for an endpoint. */
 export function wantedBy({
   kinds,
   tenants,
   tags,
-}: EndpointOptions): (event: Pick<Pending, 'kind' | 'payload'>) => boolean {
+}: EndpointOptions): (event: Pick<PendingEvent, 'kind' | 'payload'>) => boolean {
   const known = new Set<string>(kinds)
   const ofTenant = tenants?.map(glob)
   const ofTag = tags?.map(glob)

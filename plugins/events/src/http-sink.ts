@@ -12,7 +12,7 @@ import { isPublic } from '@postroad/tls-policy'
 import { type BodyShape, bodyOf } from './body.ts'
 import type { EndpointOptions } from './options.ts'
 import { parseSecret, sign } from './signature.ts'
-import { type Outcome, type Sink, whyOf } from './sink.ts'
+import { type EventOutcome, type EventSink, whyOf } from './sink.ts'
 
 /** What a {@link httpSink} needs. */
 export interface HttpSinkOptions {
@@ -33,7 +33,7 @@ const SHOWN = 200
 const LONGEST_WAIT = 3_600_000
 
 /** A sink that posts. */
-export function httpSink({ endpoint, dns, shape, ca, now }: HttpSinkOptions): Sink {
+export function httpSink({ endpoint, dns, shape, ca, now }: HttpSinkOptions): EventSink {
   const url = new URL(endpoint.url)
   const isAllowed = allowing(endpoint.networks)
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -60,10 +60,10 @@ export function httpSink({ endpoint, dns, shape, ca, now }: HttpSinkOptions): Si
         'webhook-timestamp': String(seconds),
         'webhook-signature': sign(keys, { id, seconds, body }),
       }
-      return new Promise<Outcome>((resolve) => {
+      return new Promise<EventOutcome>((resolve) => {
         const asked = request(url, { method: 'POST', agent, headers, signal })
         const timer = setTimeout(() => asked.destroy(new Error('it took too long')), endpoint.timeout)
-        const end = (outcome: Outcome): void => {
+        const end = (outcome: EventOutcome): void => {
           clearTimeout(timer)
           resolve(outcome)
         }
@@ -90,7 +90,7 @@ export function httpSink({ endpoint, dns, shape, ca, now }: HttpSinkOptions): Si
   }
 }
 
-function outcomeOf({ statusCode = 0, headers }: http.IncomingMessage, shown: string, now: number): Outcome {
+function outcomeOf({ statusCode = 0, headers }: http.IncomingMessage, shown: string, now: number): EventOutcome {
   if (statusCode >= 200 && statusCode < 300) return { kind: 'ok' }
   const text = shown
     .replace(/[^\x20-\x7e]+/g, ' ')

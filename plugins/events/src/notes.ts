@@ -5,7 +5,7 @@ import type { Outbox } from '@postroad/queue-engine'
 export const CURSOR = 'at:'
 /** An endpoint that wants nothing any more: JSON of {@link OffNote}. */
 export const OFF = 'off:'
-/** What a command wants of whoever tells: JSON of {@link Asked}. */
+/** What a command wants of whoever tells: JSON of {@link AskedNote}. */
 export const ASKED = 'ask:'
 
 /** Keys of dead letters. */
@@ -30,7 +30,7 @@ export interface OffNote {
 }
 
 /** What a command asks for. */
-export interface Asked {
+export interface AskedNote {
   /** Tell again from this position. */
   readonly seek?: string
   /** Parked events were written by the command. */

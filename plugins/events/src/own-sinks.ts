@@ -2,10 +2,10 @@
 import { open } from 'node:fs/promises'
 import type { Sent } from './body.ts'
 import type { EndpointOptions, ToldEvent } from './options.ts'
-import { type Outcome, type Sink, whyOf } from './sink.ts'
+import { type EventOutcome, type EventSink, whyOf } from './sink.ts'
 
 /** A function: what it throws is tried again. */
-export function functionSink(deliver: NonNullable<EndpointOptions['deliver']>, timeoutMs: number): Sink {
+export function functionSink(deliver: NonNullable<EndpointOptions['deliver']>, timeoutMs: number): EventSink {
   return {
     async deliver(events, signal) {
       const late = AbortSignal.timeout(timeoutMs)
@@ -25,8 +25,8 @@ export function functionSink(deliver: NonNullable<EndpointOptions['deliver']>, t
 }
 
 /** A file, synchronised before the events count as told. It is opened anew each time: it may be moved away. */
-export function fileSink(file: string): Sink {
-  let writing: Promise<Outcome> = Promise.resolve({ kind: 'ok' })
+export function fileSink(file: string): EventSink {
+  let writing: Promise<EventOutcome> = Promise.resolve({ kind: 'ok' })
   return {
     deliver(events) {
       // One after the other: lines must not get into each other.
@@ -36,7 +36,7 @@ export function fileSink(file: string): Sink {
   }
 }
 
-async function append(file: string, events: readonly Sent[]): Promise<Outcome> {
+async function append(file: string, events: readonly Sent[]): Promise<EventOutcome> {
   try {
     const handle = await open(file, 'a+', 0o600)
     try {

@@ -4,7 +4,7 @@
  */
 import type { Outbox } from '@postroad/queue-engine'
 import { parsePosition } from '@postroad/queue-engine'
-import type { Pending } from './window.ts'
+import type { PendingEvent } from './window.ts'
 
 type Changes = [key: string, value: string | undefined][]
 
@@ -68,7 +68,7 @@ export class ParkedEvents {
 
   /** The note of an event to be parked; it is here when that is durable and {@link parked} was called. */
   park(
-    { position, key, event }: Pick<Pending, 'position' | 'key' | 'event'>,
+    { position, key, event }: Pick<PendingEvent, 'position' | 'key' | 'event'>,
     { attempts, why }: { readonly attempts: number; readonly why: string },
     now: number,
   ): { readonly parked: Parked; readonly changes: Changes } {

@@ -4,7 +4,7 @@ import type { Clock, Lock, Logger } from '@postroad/plugin'
 import type { MailOutbox, Outbox } from '@postroad/queue-engine'
 import { CURSOR, noteAt } from './notes.ts'
 import type { EventsOptions } from './options.ts'
-import type { Sink } from './sink.ts'
+import type { EventSink } from './sink.ts'
 import { Teller } from './teller.ts'
 import { trim } from './trim.ts'
 
@@ -18,7 +18,7 @@ export interface RunnerOptions {
   readonly clock: Clock
   readonly log: Logger
   /** In the order of the endpoints. */
-  readonly sinks: readonly Sink[]
+  readonly sinks: readonly EventSink[]
 }
 
 /** Milliseconds after which another process goes on when one has died. */

@@ -2,7 +2,7 @@
 import type { Sent } from './body.ts'
 
 /** What came of a delivery. */
-export type Outcome =
+export type EventOutcome =
   | { readonly kind: 'ok' }
   /** These events are not taken: others may be. */
   | { readonly kind: 'refused'; readonly why: string }
@@ -12,9 +12,9 @@ export type Outcome =
   | { readonly kind: 'gone'; readonly why: string }
 
 /** One place that events are brought to. */
-export interface Sink {
+export interface EventSink {
   /** Does not reject. Aborted: the server stops; what has arrived all the same arrives again. */
-  deliver(events: readonly Sent[], signal: AbortSignal): Promise<Outcome>
+  deliver(events: readonly Sent[], signal: AbortSignal): Promise<EventOutcome>
   close?(): void
 }
 

@@ -6,11 +6,11 @@ import type { Sent } from './body.ts'
 import { CURSOR, deadPrefix } from './notes.ts'
 import { options } from './options.ts'
 import { parkPrefix } from './parked.ts'
-import type { Outcome, Sink } from './sink.ts'
+import type { EventOutcome, EventSink } from './sink.ts'
 import { Teller } from './teller.ts'
 
-const OK: Outcome = { kind: 'ok' }
-const BROKEN: Outcome = { kind: 'failed', why: 'HTTP 500' }
+const OK: EventOutcome = { kind: 'ok' }
+const BROKEN: EventOutcome = { kind: 'failed', why: 'HTTP 500' }
 const HOUR = 3_600_000
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -29,8 +29,8 @@ function world(settings: object = {}) {
   const { outbox } = memoryQueue(clock.now).open()
   const told: string[] = []
   const requests: string[][] = []
-  const state = { answer: (_: readonly string[]): Outcome | Promise<Outcome> => OK }
-  const sink: Sink = {
+  const state = { answer: (_: readonly string[]): EventOutcome | Promise<EventOutcome> => OK }
+  const sink: EventSink = {
     async deliver(events: readonly Sent[]) {
       const ids = events.map(({ id }) => id)
       requests.push(ids)

@@ -6,24 +6,25 @@
 import type { Clock, Logger } from '@postroad/plugin'
 import { type Outbox, readEvent } from '@postroad/queue-engine'
 import { Circuit } from './circuit.ts'
-import { Counts } from './counts.ts'
+import { EndpointCounts } from './counts.ts'
 import { wantedBy } from './filter.ts'
-import { ASKED, type Asked, CURSOR, type DeadNote, deadPrefix, noteAt, OFF, type OffNote } from './notes.ts'
+import { Nap } from './nap.ts'
+import { ASKED, type AskedNote, CURSOR, type DeadNote, deadPrefix, noteAt, OFF, type OffNote } from './notes.ts'
 import type { EndpointOptions } from './options.ts'
 import { type Parked, ParkedEvents, sortable } from './parked.ts'
-import { type Outcome, type Sink, whyOf } from './sink.ts'
-import { type Pending, pending, Window } from './window.ts'
+import { type EventOutcome, type EventSink, whyOf } from './sink.ts'
+import { type PendingEvent, pending, Window } from './window.ts'
 
 /** What a {@link Teller} needs. */
 export interface TellerOptions {
   readonly endpoint: EndpointOptions
   readonly outbox: Outbox
-  readonly sink: Sink
+  readonly sink: EventSink
   readonly clock: Clock
   readonly log: Logger
   readonly random?: () => number
   /** Goes on with these. */
-  readonly counts?: Counts | undefined
+  readonly counts?: EndpointCounts | undefined
 }
 
 /** Milliseconds between looks for what other processes have written. */
@@ -41,12 +42,13 @@ type Changes = (readonly [key: string, value: string | undefined])[]
 
 /** The teller of one endpoint. */
 export class Teller {
-  readonly counts: Counts
+  readonly counts: EndpointCounts
   readonly #options: TellerOptions
-  readonly #isWanted: (event: Pick<Pending, 'kind' | 'payload'>) => boolean
+  readonly #isWanted: (event: Pick<PendingEvent, 'kind' | 'payload'>) => boolean
   readonly #circuit: Circuit
   readonly #parked: ParkedEvents
   readonly #running = new Set<Promise<void>>()
+  readonly #nap: Nap
   #window = new Window()
   #readTo = ''
   #written = ''
@@ -54,15 +56,14 @@ export class Teller {
   #lookedAt = Number.NEGATIVE_INFINITY
   #hasMore = true
   #isOff = false
-  #wake: (() => void) | undefined
-  #awake = false
   #isNudged = false
   readonly #over = new AbortController()
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: TellerOptions) {
     this.#options = options
-    this.counts = options.counts ?? new Counts()
+    this.counts = options.counts ?? new EndpointCounts()
+    this.#nap = new Nap(options.clock)
     this.#isWanted = wantedBy(options.endpoint)
     this.#circuit = new Circuit(options.random)
     this.#parked = new ParkedEvents(options.endpoint.name, options.random)
@@ -100,22 +101,17 @@ export class Teller {
   written(): void {
     const { endpoint, clock } = this.#options
     this.#hasMore = true
-    if (endpoint.batch === 1 || endpoint.wait === 0) this.#wakeUp()
+    if (endpoint.batch === 1 || endpoint.wait === 0) this.#nap.wake()
     else if (!this.#isNudged) {
       this.#isNudged = true
       clock.sleep(endpoint.wait, this.#over.signal).then(
         () => {
           this.#isNudged = false
-          this.#wakeUp()
+          this.#nap.wake()
         },
         () => undefined, // it has ended
       )
     }
-  }
-
-  #wakeUp(): void {
-    this.#awake = true
-    this.#wake?.()
   }
 
   /** Until the signal is aborted; what is under way then has a moment to end. Rejects when the outbox cannot be read or written. */
@@ -137,7 +133,7 @@ export class Teller {
           await this.#dispatch(cutting.signal)
           await this.#writeCursor(false)
         }
-        await this.#rest(signal)
+        await this.#nap.sleep(this.#restMs(), signal)
       }
     } finally {
       this.#over.abort()
@@ -171,7 +167,7 @@ export class Teller {
     const key = ASKED + endpoint.name
     const text = await noteAt(outbox, key)
     if (text === undefined) return
-    const { seek, enable }: Asked = JSON.parse(text) // a command wrote it
+    const { seek, enable }: AskedNote = JSON.parse(text) // a command wrote it
     await Promise.all(this.#running)
     const changes: Changes = [[key, undefined]]
     if (seek === undefined) await this.#writeCursor(true)
@@ -238,12 +234,12 @@ export class Teller {
       })
       .finally(() => {
         this.#running.delete(running)
-        this.#wakeUp()
+        this.#nap.wake()
       })
     this.#running.add(running)
   }
 
-  async #send(batch: readonly Pending[], cut: AbortSignal): Promise<void> {
+  async #send(batch: readonly PendingEvent[], cut: AbortSignal): Promise<void> {
     const outcome = await this.#deliver(batch, cut).catch((error: unknown) => {
       this.#window.putBack(batch)
       throw error
@@ -269,7 +265,10 @@ export class Teller {
       await this.#park(followers, { attempts: 0, why: 'an earlier event of its message was not taken' })
   }
 
-  async #park(entries: readonly Pending[], how: { readonly attempts: number; readonly why: string }): Promise<void> {
+  async #park(
+    entries: readonly PendingEvent[],
+    how: { readonly attempts: number; readonly why: string },
+  ): Promise<void> {
     const { outbox, clock } = this.#options
     const all = entries.map((entry) => this.#parked.park(entry, how, clock.now()))
     try {
@@ -315,12 +314,12 @@ export class Teller {
     return undefined
   }
 
-  async #deliver(events: readonly Pick<Pending, 'id' | 'payload'>[], cut: AbortSignal): Promise<Outcome> {
+  async #deliver(events: readonly Pick<PendingEvent, 'id' | 'payload'>[], cut: AbortSignal): Promise<EventOutcome> {
     const { sink, endpoint, log, clock } = this.#options
     const startedAt = this.#elapsed()
     const outcome = await sink
       .deliver(events, cut)
-      .catch((error: unknown): Outcome => ({ kind: 'failed', why: whyOf(error) }))
+      .catch((error: unknown): EventOutcome => ({ kind: 'failed', why: whyOf(error) }))
     this.counts.told(outcome, { events: events.length, ms: this.#elapsed() - startedAt, now: clock.now() })
     if (cut.aborted) return outcome
     if (outcome.kind === 'ok') {
@@ -365,23 +364,7 @@ export class Teller {
     this.#written = settledTo
   }
 
-  /** Until something happens, or is due. */
-  async #rest(signal: AbortSignal): Promise<void> {
-    if (this.#awake) {
-      this.#awake = false
-      return
-    }
-    const { clock } = this.#options
-    const ends = new AbortController()
-    const wake = (): void => ends.abort()
-    this.#wake = wake
-    signal.addEventListener('abort', wake, { once: true })
-    await clock.sleep(this.#restMs(), ends.signal).catch(() => undefined) // it was woken
-    signal.removeEventListener('abort', wake)
-    this.#wake = undefined
-    this.#awake = false
-  }
-
+  /** Milliseconds until something is due. */
   #restMs(): number {
     const { clock, endpoint } = this.#options
     const [now, elapsed] = [clock.now(), this.#elapsed()]

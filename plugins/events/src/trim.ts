@@ -2,7 +2,7 @@
 import { type Outbox, parsePosition } from '@postroad/queue-engine'
 
 /** What stays. */
-export interface Kept {
+export interface KeptEvents {
   /** Milliseconds. */
   readonly keep: number
   /** Octets. */
@@ -23,7 +23,7 @@ const STEPS = 10
 /** Resolves to how many were removed, and of how many not everybody had been told. */
 export async function trim(
   outbox: Outbox,
-  kept: Kept,
+  kept: KeptEvents,
 ): Promise<{ readonly removed: number; readonly dropped: number }> {
   const old = `${Math.max(0, Math.floor(kept.now - kept.keep))}-0`
   let removed = 0

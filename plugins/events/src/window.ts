@@ -5,7 +5,7 @@
 import type { readEvent } from '@postroad/queue-engine'
 
 /** An event on its way. */
-export interface Pending extends Readonly<ReturnType<typeof readEvent>> {
+export interface PendingEvent extends Readonly<ReturnType<typeof readEvent>> {
   readonly position: string
   /** As it stands in the outbox. */
   readonly event: string
@@ -21,13 +21,13 @@ export function pending(
   position: string,
   event: string,
   { id, kind, key, payload }: ReturnType<typeof readEvent>,
-): Pending {
+): PendingEvent {
   return { position, event, id, kind, key, payload, tries: 0, isAlone: false, state: 'ready' }
 }
 
 /** The events between what is settled and what was read. */
 export class Window {
-  #entries: Pending[] = []
+  #entries: PendingEvent[] = []
   /** Messages with an event on its way. */
   readonly #busy = new Set<string>()
   #settled: string | undefined
@@ -52,21 +52,21 @@ export class Window {
     return this.#entries[0]?.position
   }
 
-  add(entry: Pending): void {
+  add(entry: PendingEvent): void {
     this.#entries.push(entry)
     this.#ready++
   }
 
   /** One that is not to be told at all. */
-  skip(entry: Pending): void {
+  skip(entry: PendingEvent): void {
     entry.state = 'settled'
     this.#entries.push(entry)
     this.#advance()
   }
 
   /** The next events for one request: at most `limit`, none of a message that another request is about. */
-  take(limit: number): Pending[] {
-    const taken: Pending[] = []
+  take(limit: number): PendingEvent[] {
+    const taken: PendingEvent[] = []
     const blocked = new Set<string>()
     for (const entry of this.#entries) {
       if (taken.length >= limit) break
@@ -85,14 +85,14 @@ export class Window {
   }
 
   /** Those of these messages that are not being sent. */
-  takeOf(isOf: (key: string) => boolean): Pending[] {
+  takeOf(isOf: (key: string) => boolean): PendingEvent[] {
     const taken = this.#entries.filter(({ state, key }) => state === 'ready' && !this.#busy.has(key) && isOf(key))
     for (const entry of taken) entry.state = 'sending'
     this.#ready -= taken.length
     return taken
   }
 
-  settle(entries: readonly Pending[]): void {
+  settle(entries: readonly PendingEvent[]): void {
     for (const entry of entries) {
       this.#busy.delete(entry.key)
       entry.state = 'settled'
@@ -100,7 +100,7 @@ export class Window {
     this.#advance()
   }
 
-  putBack(entries: readonly Pending[]): void {
+  putBack(entries: readonly PendingEvent[]): void {
     for (const entry of entries) {
       this.#busy.delete(entry.key)
       entry.state = 'ready'
