@@ -23,7 +23,7 @@ import { redis } from '@postroad/redis'
 import { defineConfig } from 'postroad'
 ${EXPORT} defineConfig({ hostname: 'mx.test', folder: '${folder}', setup(app) {
   app.use(redis({ url: '${redis}' }))
-  app.use(auth({ from: { file: 'users' }, fields: { password: 'value' }, delay: 0 }))
+  app.use(auth({ from: { file: 'users' }, fields: { password: 'value' }, failures: { byAddress: '10 per d' }, delay: 0 }))
   app.listen({ host: '127.0.0.1', port: ${port}, authWithoutTls: true })
 } })
 `
