@@ -5,7 +5,8 @@
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
-import { makeAddress } from '@postroad/mail'
+import { type MessageSource, makeAddress } from '@postroad/mail'
+import { createContentWriter, createMessage } from '@postroad/message'
 import type { DeliveryState, Lease } from '@postroad/queue-engine'
 import { planMessage } from '../../packages/queue/src/plan.ts'
 
@@ -17,8 +18,29 @@ export function octetsOf(id: string, size: number): Buffer {
   return Buffer.alloc(size, `${id}\r\n`)
 }
 
+/** Every other one of these sizes comes as it does from the wire: in a file that the queue takes over, but for what was put on top. */
+async function sourceOf(
+  folder: string,
+  octets: Buffer,
+  isWritten: boolean,
+): Promise<MessageSource & { done(): unknown }> {
+  const { length } = octets
+  if (!isWritten) return { size: length, raw: async function* () { yield octets }, chunks: () => [octets], done: () => {} } // biome-ignore format: short
+  const writer = createContentWriter({ folder: join(folder, 'incoming'), keepsName: true, memoryLimit: 0 })
+  for (let at = 22; at < length; at += 60_000) await writer.write(octets.subarray(at, at + 60_000))
+  const stored = await writer.finish()
+  const message = createMessage(stored, octets.subarray(0, 22))
+  return { size: length, raw: () => message.raw(), file: () => message.file?.(), done: () => stored.dispose() }
+}
+
 async function work(folder: string, messages: number): Promise<void> {
-  const store = await openLmdbStore({ folder, inlineLimit: 8_192, minFreeBytes: 0, keepFinished: 20 })
+  const store = await openLmdbStore({
+    folder,
+    spool: join(folder, 'incoming'),
+    inlineLimit: 8_192,
+    minFreeBytes: 0,
+    keepFinished: 20,
+  })
   const promises = openSync(join(folder, 'promises.mark'), 'a')
   const promise = (word: string, id: string): void => void writeSync(promises, `${word} ${id}\n`)
   let made = 0
@@ -36,14 +58,10 @@ async function work(folder: string, messages: number): Promise<void> {
       { maxRecipients: 100 },
     )
     const octets = octetsOf(message.id, size)
-    const leases = await store.add(message, {
-      size,
-      raw: async function* () {
-        yield octets
-      },
-      chunks: () => [octets],
-    })
+    const { done, ...source } = await sourceOf(folder, octets, size > 8_192 && made % 4 < 2)
+    const leases = await store.add(message, source)
     promise('added', message.id)
+    await done()
     if (made % 3 === 0) return
     promise('ending', message.id)
     for (const lease of leases) await store.record({ lease, state: ended(lease), now: Date.now() })

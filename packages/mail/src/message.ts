@@ -11,6 +11,22 @@ export interface MessageSource {
   chunks?(): readonly Uint8Array[] | undefined
   /** True: it was looked at, and no CR or LF stands by itself, RFC 5321 §2.3.8. Absent or false: nobody knows. */
   readonly hasOnlyCrlf?: boolean
+  /** The file that its octets arrived in, when whoever keeps the message may take that over in place of a copy. */
+  file?(): MessageFile | undefined
+}
+
+/** A message in a file: the octets of `head`, and those of the file from `skip` on. */
+export interface MessageFile {
+  readonly head: Uint8Array
+  /** Octets at the beginning of the file that do not belong to the message. */
+  readonly skip: number
+  /** CRC-32 of the whole file. */
+  readonly crc: number
+  /**
+   * Syncs the octets and gives the file that path, on the same file system; syncing its folder is for the caller. Readers of the message
+   * go on. Rejects with the system's code: `EXDEV` on another file system, `ENOENT` when somebody has taken it before.
+   */
+  moveTo(path: string): Promise<void>
 }
 
 /** One header field as received. */

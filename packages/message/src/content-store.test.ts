@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { crc32 } from 'node:zlib'
+import { isQueueId } from '@postroad/mail'
 import fc from 'fast-check'
 import { type ContentWriterOptions, createContentWriter } from './content-store.ts'
 import type { SpillFile } from './spill-file.ts'
@@ -112,6 +114,38 @@ test('nothing is left in the folder, not even while the file is open', async () 
   const memory = await store([LETTER])
   memory.dispose()
   assert.throws(() => memory.chunks(), { code: 'ERR_BODY_DISPOSED' })
+})
+
+test('a file that may be taken over has a name until it is moved or disposed of; readers go on', async () => {
+  const incoming = join(folder, 'incoming')
+  await mkdir(incoming)
+  const bytes = Buffer.alloc(3_000_000, 'Subject: x\r\n\r\nabc\r\n')
+  const options = { memoryLimit: 1000, folder: incoming, keepsName: true }
+  const stored = await store(cut(bytes, 65_536), options)
+  const [name = ''] = await readdir(incoming)
+  assert.ok(isQueueId(name))
+  const file = stored.file() ?? assert.fail('it can be taken over')
+  assert.equal(file.crc, crc32(bytes))
+  const reading = stored.read()[Symbol.asyncIterator]()
+  const first = await reading.next()
+  await file.moveTo(join(folder, 'taken'))
+  assert.deepEqual(await readdir(incoming), [])
+  await assert.rejects(file.moveTo(join(folder, 'again')), { code: 'ENOENT' })
+  await stored.dispose()
+  assert.equal(stored.file(), undefined)
+  const rest = await collect({ [Symbol.asyncIterator]: () => reading })
+  assert.ok(Buffer.concat([first.value ?? '', rest]).equals(bytes))
+  assert.ok((await readFile(join(folder, 'taken'))).equals(bytes))
+  // Nobody takes these: nothing stays.
+  await (await store(cut(bytes, 65_536), options)).dispose()
+  const aborted = createContentWriter(options)
+  await aborted.write(bytes)
+  await aborted.abort()
+  assert.deepEqual(await readdir(incoming), [])
+  assert.equal((await store([LETTER], options)).file(), undefined, 'what is in memory is no file')
+  const nameless = await store([bytes], { memoryLimit: 10, limits: { headerSize: 10 } })
+  assert.equal(nameless.file(), undefined)
+  await nameless.dispose()
 })
 
 test('a full disk rejects write and finish with its code, and the file is closed', async () => {

@@ -3,15 +3,18 @@
  * be read any number of times, by any number of readers at once.
  */
 import { tmpdir } from 'node:os'
+import { crc32 } from 'node:zlib'
 import { MessageError } from './errors.ts'
 import { type HeaderExcess, type HeaderLimits, HeaderScanner } from './header-scanner.ts'
-import { openSpillFile, type SpillFile } from './spill-file.ts'
+import { openNamedFile, openSpillFile, type SpillFile } from './spill-file.ts'
 import { type Stored, StoredFile, StoredMemory } from './stored.ts'
 
 /** Options of {@link createContentWriter}. */
 export interface ContentWriterOptions {
   /** Octets kept in memory before a file is used. Default 1 MiB. */
   readonly memoryLimit?: number
+  /** The file keeps its name, a queue id, until the message is disposed of: whoever has the folder may take it over, and sweeps what crashes leave. */
+  readonly keepsName?: boolean
   /** Where the temporary file goes. Default: the system's folder for such. */
   readonly folder?: string
   readonly limits?: HeaderLimits
@@ -37,7 +40,7 @@ export interface ContentWriter {
 }
 
 // Enough for the disk to be busy, few enough to wait for.
-const WRITE_SIZE = 256 * 1024
+const WRITE_SIZE = 1024 * 1024
 // Below this a chunk's own cost in memory (some 100 octets) counts, and copying is cheap.
 const SMALL_CHUNK = 512
 const TAIL_SIZES = { first: 1024, last: 16 * 1024 }
@@ -66,6 +69,8 @@ class Writer implements ContentWriter {
   /** The header section, kept when the rest goes to the file. */
   #head: Buffer | undefined
   #file: SpillFile | undefined
+  /** CRC-32 of what the file is given, if it may be taken over. */
+  #crc = 0
   #isSpilled = false
   /** The last write under way; writes follow each other. */
   #pending: Promise<void> | undefined
@@ -89,8 +94,12 @@ class Writer implements ContentWriter {
     this.size += chunk.length
     this.#held += chunk.length
     if (chunk.length > 0) this.#keep(chunk)
-    if (this.#isSpilled ? this.#held >= WRITE_SIZE : this.#mustSpill()) this.#flush()
-    return this.#pending
+    if (this.#isSpilled ? this.#held < WRITE_SIZE : !this.#mustSpill()) return undefined
+    // The next octets may come while these are written, and what comes after those waits; the first say whether there is a disk at all.
+    const before = this.#pending
+    const isFirst = !this.#isSpilled
+    this.#flush()
+    return isFirst ? this.#pending : before
   }
 
   finish(hasOnlyCrlf = false): Stored | Promise<Stored> {
@@ -128,7 +137,12 @@ class Writer implements ContentWriter {
     }
     // Both are there after a flush that did not fail.
     if (!this.#file || !this.#head) throw new MessageError('ERR_BODY_DISPOSED')
-    return new StoredFile(this.#file, this.#head, { size: this.size, scanner: this.#scanner, hasOnlyCrlf })
+    return new StoredFile(this.#file, this.#head, {
+      size: this.size,
+      scanner: this.#scanner,
+      hasOnlyCrlf,
+      crc: this.#crc,
+    })
   }
 
   #flush(): void {
@@ -139,6 +153,7 @@ class Writer implements ContentWriter {
     this.#chunks = []
     this.#held = 0
     this.#head ??= copyHead(chunks, this.#scanner.headerSize)
+    if (this.#options.keepsName) for (const chunk of chunks) this.#crc = crc32(chunk, this.#crc)
     const run = this.#append(this.#pending, chunks, offset)
     this.#pending = run
     run.then(
@@ -154,7 +169,8 @@ class Writer implements ContentWriter {
 
   async #append(before: Promise<void> | undefined, chunks: readonly Uint8Array[], offset: number): Promise<void> {
     await before
-    this.#file ??= await (this.#options.openFile ?? openSpillFile)(this.#options.folder ?? tmpdir())
+    const { keepsName, openFile = keepsName ? openNamedFile : openSpillFile, folder = tmpdir() } = this.#options
+    this.#file ??= await openFile(folder)
     await this.#file.write(chunks, offset)
   }
 

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { createContentWriter } from './content-store.ts'
@@ -116,4 +119,26 @@ test('RFC 5321 §2.3.8: that no CR or LF stands by itself is said where it was s
     assert.equal((await message.withBody([Buffer.from('new\r\n')])).hasOnlyCrlf, false)
   }
   assert.equal(letter().hasOnlyCrlf, false)
+})
+
+test('the file of a message has the octets that its edits left alone, and its head the others', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-message-'))
+  context.after(() => rm(folder, { recursive: true }))
+  const writer = createContentWriter({ memoryLimit: 0, folder, keepsName: true })
+  await writer.write(Buffer.from(LETTER))
+  const stored = await writer.finish()
+  context.after(() => stored.dispose())
+  const message = createMessage(stored, Buffer.from('Received: here\r\n'))
+  const edits = [
+    message,
+    message.withHeader('X', 'y'),
+    message.withoutHeader('a'),
+    message.withReplacedHeader('A', '9'),
+  ]
+  for (const edited of edits) {
+    const { head, skip } = edited.file?.() ?? assert.fail('it is in a file')
+    assert.equal(await octets(edited), Buffer.from(head).toString() + LETTER.slice(skip))
+  }
+  assert.equal((await message.withBody([Buffer.from('other\r\n')])).file?.(), undefined)
+  assert.equal(letter().file?.(), undefined)
 })

@@ -228,6 +228,11 @@ class StoredMessage implements ReceivedMessage {
     return this.#shared.stored.hasOnlyCrlf && this.#blocks().every(hasOnlyWholeLines)
   }
 
+  file(): ReturnType<NonNullable<Message['file']>> {
+    const file = this.#shared.stored.file()
+    return file && { ...file, head: Buffer.concat(this.#blocks()), skip: this.#untouchedFrom() }
+  }
+
   mime(): Promise<Mime> {
     return (this.#shared.mime ??= this.#parse())
   }

@@ -1,8 +1,9 @@
-/** The nameless temporary file that takes the part of a message that does not fit into memory. */
+/** The temporary file that takes the part of a message that does not fit into memory. */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeQueueId } from '@postroad/mail'
 
 /** What the store of contents needs of a file; tests give a disk that is full. */
 export interface SpillFile {
@@ -11,6 +12,8 @@ export interface SpillFile {
   /** Up to `length` octets from that offset; fewer only at the end. Any number of calls at once. */
   read(offset: number, length: number): Promise<Uint8Array>
   close(): Promise<void>
+  /** Syncs the octets and gives the file that path; readers go on. Absent: it has no name that could be changed. */
+  moveTo?(path: string): Promise<void>
 }
 
 /** Makes a file only its owner can read, whose name is gone before the first octet: nothing is left behind by a crash. */
@@ -27,6 +30,30 @@ export async function openSpillFile(folder: string): Promise<SpillFile> {
     write: (chunks, offset) => writeAll(handle, chunks, offset),
     read: (offset, length) => readUpTo(handle, offset, length),
     close: () => handle.close(),
+  }
+}
+
+/**
+ * Makes a file only its owner can read, which keeps its name until it is closed or moved. A crash leaves it behind: whoever has the folder sweeps
+ * what is old in it, and knows it by the name, a queue id.
+ */
+export async function openNamedFile(folder: string): Promise<SpillFile> {
+  const path = join(folder, makeQueueId(Date.now()))
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+  let isMoved = false
+  return {
+    write: (chunks, offset) => writeAll(handle, chunks, offset),
+    read: (offset, length) => readUpTo(handle, offset, length),
+    async moveTo(to) {
+      await handle.datasync()
+      await rename(path, to)
+      isMoved = true
+    },
+    async close() {
+      // What cannot be removed now is litter, like that of a crash, and swept.
+      if (!isMoved) await unlink(path).catch(() => {})
+      await handle.close()
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 /** The octets of one complete message, in memory or in a file, for any number of readers. */
+import type { MessageSource } from '@postroad/mail'
 import { MessageError } from './errors.ts'
 import type { HeaderExcess, HeaderScanner } from './header-scanner.ts'
 import type { SpillFile } from './spill-file.ts'
@@ -22,13 +23,18 @@ export interface Stored {
   readonly header: Uint8Array
   /** The octets from that offset, at once, when they are in memory. Not to be changed. */
   chunks(from?: number): readonly Uint8Array[] | undefined
+  /** The file with all octets, when it may be taken over. */
+  file(): TakenFile | undefined
   /** The octets from that offset. Rejects with `ERR_BODY_DISPOSED` when begun after `dispose`. */
   read(from?: number): AsyncIterable<Uint8Array>
   /** Frees memory or file; a reader that has begun may read to its end. */
   dispose(): void | Promise<void>
 }
 
-const READ_SIZE = 64 * 1024
+/** A file that may get another owner. */
+export type TakenFile = Pick<NonNullable<ReturnType<NonNullable<MessageSource['file']>>>, 'crc' | 'moveTo'>
+
+const READ_SIZE = 256 * 1024
 
 /** What is known of a message when it has come to its end. */
 export interface StoredFacts {
@@ -76,6 +82,10 @@ export class StoredMemory extends StoredBase implements Stored {
     return skipOctets(this.#all(), from)
   }
 
+  file(): undefined {
+    return undefined
+  }
+
   async *read(from = 0): AsyncIterable<Uint8Array> {
     yield* this.chunks(from)
   }
@@ -94,17 +104,26 @@ export class StoredMemory extends StoredBase implements Stored {
 export class StoredFile extends StoredBase implements Stored {
   readonly header: Uint8Array
   readonly #file: SpillFile
+  readonly #crc: number
   #readers = 0
   #isDisposed = false
 
-  constructor(file: SpillFile, head: Uint8Array, known: StoredFacts) {
+  /** @param crc CRC-32 of the file; only asked for when it may be taken over */
+  constructor(file: SpillFile, head: Uint8Array, known: StoredFacts & { readonly crc: number }) {
     super(known)
     this.#file = file
+    this.#crc = known.crc
     this.header = head.length < known.scanner.headerSize ? wholeFields(head) : head
   }
 
   chunks(): undefined {
     return undefined
+  }
+
+  file(): TakenFile | undefined {
+    const file = this.#file
+    if (!file.moveTo || this.#isDisposed) return undefined
+    return { crc: this.#crc, moveTo: (path) => file.moveTo?.(path) ?? Promise.resolve() }
   }
 
   async *read(from = 0): AsyncIterable<Uint8Array> {

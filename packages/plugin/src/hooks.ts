@@ -149,6 +149,11 @@ type Extra<K extends HookName> = K extends Asked
                * are taken one after the other. Absent: all may be.
                */
               readonly carries?: (via: string) => boolean
+              /**
+               * A folder of its own in which a message that is too large for memory is to be written while it comes: it may take the file over
+               * (`message.file()`), and sweeps what a crash leaves there, files with names of queue ids.
+               */
+              readonly spool?: string
             }
           : {}
 

@@ -1,5 +1,6 @@
 /** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
 import cluster from 'node:cluster'
+import path from 'node:path'
 import { openTransports, type Transports } from '@postroad/delivery'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import type { Reply } from '@postroad/mail'
@@ -32,10 +33,16 @@ export interface OpenContext extends EngineContext {
 /** How long a refusal to open stays good, in milliseconds. */
 const REOPEN_MS = 10_000
 
+/** Milliseconds until litter is looked for, and between the times after that. */
+const FIRST_SWEEP_MS = 60_000
+const SWEEP_MS = 3_600_000
+
 /** Opens at most once; what could not be opened is tried again later, so that a damaged queue means 451 and not a crash loop. */
 export class OpenedQueue {
   readonly transports: Transports
   readonly rules: DestinationRules
+  /** Where large messages are written while they come. */
+  readonly spool: string
   readonly #context: OpenContext
   readonly #closing = new AbortController()
   #store: Promise<LmdbStore> | undefined
@@ -46,6 +53,7 @@ export class OpenedQueue {
 
   constructor(context: OpenContext) {
     this.#context = context
+    this.spool = path.join(context.folder, 'incoming')
     const { hooks } = context
     this.transports = openTransports(context.options, {
       ...context,
@@ -60,6 +68,7 @@ export class OpenedQueue {
     const { folder, options, log, clock } = this.#context
     this.#store ??= openLmdbStore({
       folder,
+      spool: this.spool,
       inlineLimit: options.inlineLimit,
       minFreeBytes: options.minFree,
       keepFinished: options.keepFinished,
@@ -137,13 +146,15 @@ export class OpenedQueue {
     return limitedTransports(find, { slots, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
   }
 
-  /** Content of messages that were never taken is litter of a crash; nobody waits for this. */
-  #sweepLater(store: LmdbStore): void {
+  /** Content of messages that were never taken is litter of a crash; nobody waits for this. It may be of one that is too young to be told from mail that comes in: it is looked for again. */
+  #sweepLater(store: LmdbStore, afterMs = FIRST_SWEEP_MS): void {
     setTimeout(() => {
+      if (this.#closing.signal.aborted) return
+      this.#sweepLater(store, SWEEP_MS)
       store.sweep().then(
         (swept) => swept > 0 && this.#context.log.info({ swept }, 'removed content without a message'),
         (error: unknown) => this.#context.log.warn({ error }, 'content without a message could not be looked for'),
       )
-    }, 60_000).unref()
+    }, afterMs).unref()
   }
 }

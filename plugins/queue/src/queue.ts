@@ -63,6 +63,7 @@ export const queue = definePlugin({
         carries: transports.has,
         keepsRequireTls: transports.keepsRequireTls,
         reports: options.reports,
+        spool: opened.spool,
         admit: (size) => events.admit() ?? opened.admit(size),
         async accept(message, source) {
           await (await opened.engine()).accept(message, source)

@@ -110,7 +110,7 @@ export interface Config {
   readonly added?: 'defer' | 'drop'
   /** How long running transactions may take when the server closes. Default 30 s. */
   readonly grace?: number | string
-  /** Octets of a message kept in memory before it goes to a temporary file. Default: 16 MiB while at most sixteen come in at once, 1 MiB while at most 256 do, else 64 KiB. */
+  /** Octets of a message kept in memory before it goes to a temporary file. Default: 16 MiB while at most sixteen come in at once, 1 MiB while at most 256 do, else 64 KiB; 2 MiB at most where the queue takes files over. */
   readonly memory?: number | string
   readonly log?: LogOptions
   /** The resolver behind the service `Dns`. Default: the servers of /etc/resolv.conf. */

@@ -47,6 +47,7 @@ const BESIDE = new Set([
   'relays',
   'supports',
   'carries',
+  'spool',
   'ways',
   'observes',
   'points',
@@ -64,6 +65,7 @@ type Spec = HookOptions & {
   readonly relays?: boolean
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
+  readonly spool?: string
   readonly ways?: Handler['ways']
   readonly changes?: Changes
   readonly observes?: boolean
@@ -178,6 +180,7 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     relays: spec.relays === true,
     supports: spec.supports ?? [],
     carries: spec.carries,
+    spool: spec.spool,
     ways: spec.ways,
     phase: hook === 'rewrite' ? Math.max(0, PHASES.indexOf(spec.changes ?? 'header')) : 0,
     inTurn: spec.inTurn === true,

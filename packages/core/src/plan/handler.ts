@@ -30,6 +30,8 @@ export interface AnyHandler {
   readonly supports: readonly QueueFeature[]
   /** Undefined: it may take routes with any `via`. */
   readonly carries: ((via: string) => boolean) | undefined
+  /** Of a queue: where a large message is to be written, because it takes the file over. */
+  readonly spool?: string | undefined
   /** Undefined: nobody knows which ways it may answer with. */
   readonly ways: (() => Iterable<KnownWay>) | undefined
   /** At `rewrite`: when it runs, by what it changes (0 body to 3 seal); alike at all other hooks. */

@@ -34,3 +34,11 @@ test('where few become some, and some become many, each may keep less', () => {
     [16_777_216, 1_048_576, 1_048_576, 65_536, 65_536],
   )
 })
+
+test('of what becomes a file in any case little is kept, but as much as the operator says', () => {
+  const memory = createContentMemory(undefined)
+  assert.equal(memory.open(true), 2 * 1_048_576)
+  assert.equal(memory.open(), 16 * 1_048_576)
+  for (let count = 2; count < 256; count++) memory.open(true)
+  assert.deepEqual([memory.open(true), createContentMemory(10).open(true)], [65_536, 10])
+})

@@ -100,8 +100,13 @@ export class IncomingContent implements ContentSink {
   /** The first listener that failed and is worth something: the message's fate. */
   failure: Failure | undefined
 
-  constructor({ memory, spool }: Scope, taps: readonly Tap[]) {
-    this.#writer = createContentWriter({ memoryLimit: memory.open(), folder: spool })
+  /** @param taken where it is written, if somebody takes the file over */
+  constructor({ memory, spool }: Scope, taps: readonly Tap[], taken: string | undefined) {
+    this.#writer = createContentWriter({
+      memoryLimit: memory.open(taken !== undefined),
+      folder: taken ?? spool,
+      keepsName: taken !== undefined,
+    })
     this.#memory = memory
     this.#taps = taps
   }

@@ -23,6 +23,7 @@ import { mail } from './mail.ts'
 import { message } from './message.ts'
 import { rcpt } from './rcpt.ts'
 import { idOf, withId } from './refuse.ts'
+import { spoolOf } from './takers.ts'
 import { NOT_TAKEN } from './verdict.ts'
 
 /** Refusals of the wire that are written down; all are counted. */
@@ -115,7 +116,7 @@ export class SessionStages implements JudgingStages {
   }
 
   content(): ContentSink {
-    this.#incoming = new IncomingContent(this.#session.scope, this.#taps)
+    this.#incoming = new IncomingContent(this.#session.scope, this.#taps, spoolOf(this.#current))
     this.#taps = NO_TAPS
     return this.#incoming
   }

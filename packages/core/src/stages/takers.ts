@@ -7,15 +7,23 @@ import type { Transaction } from '../session/transaction.ts'
 export const DISCARD = 'discard'
 
 /** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
-export function isTaken({ scope }: Transaction, recipients: readonly RoutedRecipient[]): boolean {
-  const takers = scope.table.queue
-  if (!takers) return true // said at boot; the reply is that of `queue`
+export function isTaken(transaction: Transaction, recipients: readonly RoutedRecipient[]): boolean {
+  // Without any: said at boot; the reply is that of `queue`.
+  return !transaction.scope.table.queue || takerOf(transaction, recipients) !== undefined
+}
+
+/** Where the content of a large message is to be written: a folder of the queue that is asked first, if it takes files over. */
+export function spoolOf(transaction: Transaction): string | undefined {
+  return takerOf(transaction, transaction.recipients)?.spool
+}
+
+function takerOf({ scope }: Transaction, recipients: readonly RoutedRecipient[]): Handler<'queue'> | undefined {
   const [only] = recipients
   if (recipients.length === 1 && only && !only.route.also)
-    return takers.some((taker) => takesOne(taker, only.route.via))
+    return scope.table.queue?.find((taker) => takesOne(taker, only.route.via))
   const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
   vias.delete(DISCARD)
-  return takers.some(({ carries, shadow }) => !shadow && (!carries || [...vias].every(carries)))
+  return scope.table.queue?.find(({ carries, shadow }) => !shadow && (!carries || [...vias].every(carries)))
 }
 
 function takesOne({ carries, shadow }: Handler<'queue'>, via: string): boolean {

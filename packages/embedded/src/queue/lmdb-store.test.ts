@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { readAll } from '@postroad/mail'
+import { type MessageSource, readAll } from '@postroad/mail'
+import { createContentWriter, createMessage } from '@postroad/message'
 import type { QueueError } from '@postroad/queue-engine'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { MIGRATIONS, type Migration, QueueDatabase } from './database.ts'
@@ -16,8 +17,10 @@ async function makeFolder(t: TestContext): Promise<string> {
   return folder
 }
 
+const spoolOf = (folder: string): string => join(folder, 'incoming')
+
 async function openIn(folder: string, options: Partial<LmdbStoreOptions> = {}): Promise<LmdbStore> {
-  return openLmdbStore({ folder, minFreeBytes: 0, ...options })
+  return openLmdbStore({ folder, spool: spoolOf(folder), minFreeBytes: 0, ...options })
 }
 
 async function add(store: LmdbStore, size: number) {
@@ -58,6 +61,79 @@ test('what is known of line ends is remembered with a file, and nothing else is 
     known.push(store.content(message).hasOnlyCrlf)
   }
   assert.deepEqual(known, [true, false, false])
+})
+
+/** A message that has come into a file of the queue's, with a field on top and its own first field changed. */
+async function arrived(t: TestContext, folder: string, body: string): Promise<MessageSource> {
+  const writer = createContentWriter({ folder: spoolOf(folder), keepsName: true, memoryLimit: 0 })
+  await writer.write(Buffer.from(`A: 1\r\nB: 2\r\n\r\n${body}`))
+  const stored = await writer.finish(true)
+  t.after(() => stored.dispose())
+  return createMessage(stored, Buffer.from('Received: x\r\n')).withReplacedHeader('A', '9')
+}
+
+test('a message that is in a file of the queue already is not copied, and is read as it was changed', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  const body = 'line\r\n'.repeat(200_000)
+  const whole = `Received: x\r\nA: 9\r\nB: 2\r\n\r\n${body}`
+  const source = await arrived(t, folder, body)
+  const incoming = spoolOf(folder)
+  const [name = ''] = await readdir(incoming)
+  const { ino } = await stat(join(incoming, name))
+  const message = makeMessage({ size: source.size })
+  await store.add(message, source)
+  const path = join(folder, 'bodies', message.id.slice(-2), message.id)
+  assert.equal((await stat(path)).ino, ino)
+  assert.deepEqual(await readdir(incoming), [])
+  assert.ok((await readAll(store.content(message))).equals(Buffer.from(whole)))
+  // As another process finds it, or this one later.
+  const other = await openIn(folder)
+  const found = (await other.get(message.id))?.message ?? assert.fail('it is there')
+  assert.ok((await readAll(other.content(found))).equals(Buffer.from(whole)))
+  assert.equal(other.content(found).hasOnlyCrlf, true)
+  await damage(path, Buffer.from('line'))
+  await assert.rejects(readAll(other.content(found)), { code: 'ERR_QUEUE_CORRUPT' })
+  await store.close()
+  await other.close()
+})
+
+test('a file that cannot be taken over is copied; one that cannot be synced is refused, and nothing stays', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  t.after(() => store.close())
+  const body = 'x\r\n'.repeat(50_000)
+  const source = await arrived(t, folder, body)
+  const expected = await readAll(source)
+  const failing = (code: string): MessageSource => {
+    const file = source.file?.() ?? assert.fail('it is a file')
+    const moveTo = () => Promise.reject(Object.assign(new Error(code), { code }))
+    return { size: source.size, raw: () => source.raw(), file: () => ({ ...file, moveTo }) }
+  }
+  const refused = makeMessage({ size: source.size })
+  await assert.rejects(store.add(refused, failing('EIO')), { code: 'EIO' })
+  assert.equal(await store.get(refused.id), undefined)
+  const [first, second, third] = Array.from({ length: 3 }, () => makeMessage({ size: source.size }))
+  assert.ok(first && second && third)
+  await store.add(first, failing('EXDEV'))
+  await store.add(second, source)
+  // Taken already: by another queue, say.
+  await store.add(third, source)
+  for (const message of [first, second, third]) assert.ok((await readAll(store.content(message))).equals(expected))
+})
+
+test('what a crash left of mail that was coming in is swept when it is old', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  t.after(() => store.close())
+  const incoming = spoolOf(folder)
+  await arrived(t, folder, 'of a process that died')
+  const [old = ''] = await readdir(incoming)
+  await utimes(join(incoming, old), 0, 0)
+  await arrived(t, folder, 'coming in')
+  assert.equal(await store.sweep(), 1)
+  const left = await readdir(incoming)
+  assert.ok(left.length === 1 && !left.includes(old))
 })
 
 test('an I/O error is a rejection, nothing of the message is there, and the store goes on', async (t) => {

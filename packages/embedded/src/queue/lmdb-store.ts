@@ -37,6 +37,7 @@ import {
   decodeMessage,
   encodeJson,
   encodeMessage,
+  type FileContent,
   type MessageRecord,
   missingContent,
   ownedBy,
@@ -57,7 +58,8 @@ import * as view from './view.ts'
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   const folder = resolve(options.folder)
-  mkdirSync(join(folder, 'bodies'), { recursive: true, mode: 0o700 })
+  for (const each of [join(folder, 'bodies'), options.spool])
+    if (each !== undefined) mkdirSync(each, { recursive: true, mode: 0o700 })
   const { onStep, onProblem } = options
   const database = await QueueDatabase.open({ folder, ...(onProblem && { onProblem }), ...(onStep && { onStep }) })
   const store = new LmdbStore({ ...options, folder }, database)
@@ -76,8 +78,8 @@ export class LmdbStore implements QueueStore {
   readonly #inlineLimit: number
   readonly #keep: number
   readonly #onProblem: (problem: QueueError) => void
-  /** Checksums of files that are written: an end that failed is tried again with the same messages. */
-  readonly #written = new WeakMap<QueuedMessage, number>()
+  /** Files that were written here: an end that failed is tried again with the same messages. */
+  readonly #written = new WeakMap<QueuedMessage, FileContent>()
 
   constructor(options: LmdbStoreOptions, database: QueueDatabase) {
     const { folder, onStep = unwatched, now = Date.now, elapsed = () => performance.now() } = options
@@ -88,7 +90,7 @@ export class LmdbStore implements QueueStore {
     this.#database = database
     this.outbox = new LmdbOutbox(database, now)
     this.#holder = new LeaseHolder({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
-    this.#files = new ContentFiles(join(folder, 'bodies'), { onStep, now, elapsed })
+    this.#files = new ContentFiles(join(folder, 'bodies'), { onStep, now, elapsed, spool: options.spool })
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
   }
 
@@ -216,9 +218,9 @@ export class LmdbStore implements QueueStore {
     const record = this.#read(message.id)
     if (record?.inline) return memorySource([record.inline])
     if (record?.file === undefined) return missingContent(message)
-    const { crc, hasOnlyCrlf } = record.file
-    const expected = { size: message.size, crc }
-    return { size: message.size, hasOnlyCrlf, raw: () => this.#files.read(message.id, expected) }
+    const { file } = record
+    const { size } = message
+    return { size, hasOnlyCrlf: file.hasOnlyCrlf, raw: () => this.#files.read(message.id, { ...file, size }) }
   }
 
   async get(id: string): Promise<QueueEntry | undefined> {
@@ -315,9 +317,10 @@ export class LmdbStore implements QueueStore {
     const { owner } = this
     this.disk.take(message.size)
     if (message.size > this.#inlineLimit) {
-      const crc = this.#written.get(message) ?? (await this.#files.write(message.id, source))
-      this.#written.set(message, crc)
-      return { owner, record: encodeMessage(message, owner, { crc, hasOnlyCrlf: source.hasOnlyCrlf === true }) }
+      const hasOnlyCrlf = source.hasOnlyCrlf === true
+      const file = this.#written.get(message) ?? { ...(await this.#files.keep(message.id, source)), hasOnlyCrlf }
+      this.#written.set(message, file)
+      return { owner, record: encodeMessage(message, owner, file) }
     }
     const chunks = source.chunks?.() ?? [await readAll(source)]
     return { owner, record: encodeMessage(message, owner, chunks) }

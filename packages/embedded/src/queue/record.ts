@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib'
 import type { MessageSource } from '@postroad/mail'
 import {
+  type ContentFiles,
   type DeliveryState,
   type DeliveryStatus,
   type FinishedMessage,
@@ -26,12 +27,14 @@ interface StoredMessage extends StoredEnvelope {
   readonly b?: number
   /** No CR or LF of its content stands by itself; absent: nobody knows. */
   readonly l?: true
+  /** Octets in front of those in the file, one character each. */
+  readonly h?: string
+  /** Octets of the file to be skipped. */
+  readonly k?: number
 }
 
 /** Octets that are in a file. */
-export interface FileContent {
-  /** CRC-32. */
-  readonly crc: number
+export interface FileContent extends Awaited<ReturnType<ContentFiles['keep']>> {
   /** No CR or LF stands by itself; false: nobody knows. */
   readonly hasOnlyCrlf: boolean
 }
@@ -74,8 +77,7 @@ export function encodeMessage(
   content: readonly Uint8Array[] | FileContent,
 ): Buffer {
   const chunks = 'crc' in content ? undefined : content
-  const file = 'crc' in content ? { b: content.crc, ...(content.hasOnlyCrlf && { l: true as const }) } : undefined
-  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...file }
+  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...('crc' in content && storeFile(content)) }
   const text = JSON.stringify(envelope)
   const length = Buffer.byteLength(text)
   const record = Buffer.allocUnsafe(HEAD + length + (chunks ? message.size : 0))
@@ -106,7 +108,26 @@ export function decodeMessage(id: string, record: Buffer): MessageRecord {
     message: loadEnvelope(id, envelope),
     owner: envelope.o,
     inline: isInline ? record.subarray(end) : undefined,
-    file: envelope.b === undefined ? undefined : { crc: envelope.b, hasOnlyCrlf: envelope.l === true },
+    file: loadFile(envelope),
+  }
+}
+
+function storeFile({ crc, hasOnlyCrlf, head, skip }: FileContent): Pick<StoredMessage, 'b' | 'l' | 'h' | 'k'> {
+  return {
+    b: crc,
+    ...(hasOnlyCrlf && { l: true }),
+    ...(head && head.length > 0 && { h: head.toString('latin1') }),
+    ...(skip && { k: skip }),
+  }
+}
+
+function loadFile({ b, l, h, k }: StoredMessage): FileContent | undefined {
+  if (b === undefined) return undefined
+  return {
+    crc: b,
+    hasOnlyCrlf: l === true,
+    ...(h !== undefined && { head: Buffer.from(h, 'latin1') }),
+    ...(k !== undefined && { skip: k }),
   }
 }
 

@@ -5,6 +5,11 @@ import type { OnStep } from './step.ts'
 export interface LmdbStoreOptions {
   /** Made when it is not there. */
   readonly folder: string
+  /**
+   * A folder on the same file system into which large messages are written while they come: one of such a file is not copied. Made, and swept
+   * with the content.
+   */
+  readonly spool?: string
   /** Content up to this many octets stands in the database; larger ones are files. Default 64 KiB. */
   readonly inlineLimit?: number
   /** Octets that must stay free; below, mail is refused with 452. Default 256 MiB. */

@@ -3,18 +3,32 @@
  * afterwards, so a file without an entry is litter of a crash, and nothing else.
  */
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, opendir, rm, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, opendir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { isQueueId, type MessageSource } from '@postroad/mail'
 import { QueueError } from '../store.ts'
 
 /** Octets a read takes at once. */
-const READ_SIZE = 256 * 1024
+const READ_SIZE = 512 * 1024
 /** Octets gathered for a write. */
 const WRITE_SIZE = 1024 * 1024
 /** Pieces of a write: what every system takes at once, IOV_MAX of Linux is 1,024. */
 const VECTOR_LIMIT = 512
+
+/** Octets in front of a file that may stand beside its name; whoever has changed more has it copied. */
+const MOST_HEAD = 64 * 1024
+const NO_OCTETS = Buffer.alloc(0)
+
+/** How the content of a message stands in its file. */
+export interface ContentFile {
+  /** CRC-32 of the whole file. */
+  readonly crc: number
+  /** Octets of the message in front of those in the file; absent: none. */
+  readonly head?: Buffer
+  /** Octets at the beginning of the file that do not belong to the message; absent: 0. */
+  readonly skip?: number
+}
 
 /** Steps in the life of a file. */
 export type ContentStep = 'content:written' | 'content:synced' | 'content:folder-synced' | 'content:removed'
@@ -27,11 +41,14 @@ export interface ContentFilesOptions {
   readonly now?: () => number
   /** Milliseconds of a clock that never jumps. */
   readonly elapsed?: () => number
+  /** A folder of files that come in and may be taken over: swept, too. */
+  readonly spool?: string | undefined
 }
 
 /** Files in a folder that is there, in folders by the last two characters of the id: chance, so all are used alike. */
 export class ContentFiles {
   readonly #folder: string
+  readonly #spool: string | undefined
   readonly #onStep: (step: ContentStep) => void
   readonly #now: () => number
   /** What the wall clock would say had nobody set it since this was made. */
@@ -42,13 +59,51 @@ export class ContentFiles {
 
   constructor(
     folder: string,
-    { onStep = () => {}, now = Date.now, elapsed = () => performance.now() }: ContentFilesOptions = {},
+    { onStep = () => {}, now = Date.now, elapsed = () => performance.now(), spool }: ContentFilesOptions = {},
   ) {
     this.#folder = folder
+    this.#spool = spool
     this.#onStep = onStep
     this.#now = now
     const ahead = now() - elapsed()
     this.#steady = () => ahead + elapsed()
+  }
+
+  /** {@link write}, or takes over the file that the message is in already; on stable storage when it resolves. */
+  async keep(id: string, source: MessageSource): Promise<ContentFile> {
+    const arrived = source.file?.()
+    if (arrived === undefined || arrived.head.length > MOST_HEAD) return { crc: await this.write(id, source) }
+    const folder = await this.#folderOf(id)
+    const path = join(folder, id)
+    const file = await this.#take(arrived, path)
+    if (file === undefined) return { crc: await this.write(id, source) }
+    try {
+      await this.#syncFolder(folder)
+      this.#onStep('content:folder-synced')
+      return file
+    } catch (error) {
+      await unlink(path).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Undefined: it has to be copied. */
+  async #take(
+    arrived: NonNullable<ReturnType<NonNullable<MessageSource['file']>>>,
+    path: string,
+  ): Promise<ContentFile | undefined> {
+    const { crc, head, skip } = arrived
+    try {
+      this.#onStep('content:written')
+      await arrived.moveTo(path)
+      this.#onStep('content:synced')
+      return { crc, head: Buffer.from(head), skip }
+    } catch (error) {
+      // On another file system, or taken by another queue before.
+      if (isCode(error, 'EXDEV') || isCode(error, 'ENOENT')) return undefined
+      await unlink(path).catch(() => {})
+      throw error
+    }
   }
 
   /** Writes content; on stable storage when it resolves. Resolves to its CRC-32. */
@@ -73,10 +128,13 @@ export class ContentFiles {
     }
   }
 
-  /** Reads content; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. */
-  async *read(id: string, expected: { readonly size: number; readonly crc: number }): AsyncGenerator<Uint8Array> {
+  /** Reads the content of a message of `size` octets; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. */
+  async *read(id: string, expected: ContentFile & { readonly size: number }): AsyncGenerator<Uint8Array> {
+    const { head = NO_OCTETS, skip = 0 } = expected
+    const whole = expected.size - head.length + skip
     const file = await this.#open(id)
     try {
+      if (head.length > 0) yield head
       let [size, crc] = [0, 0]
       for (;;) {
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_SIZE), 0, READ_SIZE, size)
@@ -85,10 +143,13 @@ export class ContentFiles {
         crc = crc32(chunk, crc)
         size += bytesRead
         // The last octets are not given away before the whole is known to be right: no next hop then sees a final dot.
-        if (size >= expected.size && (size !== expected.size || crc !== expected.crc)) throw corruptContent(id)
-        yield chunk
+        if (size >= whole && (size !== whole || crc !== expected.crc)) throw corruptContent(id)
+        // What was changed in front of the body stands in `head`; the file has it as it came.
+        const past = size - bytesRead
+        if (past >= skip) yield chunk
+        else if (size > skip) yield chunk.subarray(skip - past)
       }
-      if (size !== expected.size) throw corruptContent(id)
+      if (size !== whole) throw corruptContent(id)
     } finally {
       await file.close()
     }
@@ -96,7 +157,7 @@ export class ContentFiles {
 
   /** Removes content whose message has ended. A file that stays behind is swept later. */
   async remove(id: string): Promise<void> {
-    await rm(join(this.#folder, id.slice(-2), id), { force: true })
+    await removeFile(join(this.#folder, id.slice(-2), id))
     this.#onStep('content:removed')
   }
 
@@ -106,16 +167,21 @@ export class ContentFiles {
    */
   async sweep(isKnown: (id: string) => boolean | Promise<boolean>, olderMs: number): Promise<number> {
     const before = Math.min(this.#now(), this.#steady()) - olderMs
+    let swept = this.#spool === undefined ? 0 : await this.#sweepFolder(this.#spool, before, isKnown)
+    for await (const folder of entries(this.#folder))
+      swept += await this.#sweepFolder(join(this.#folder, folder), before, isKnown)
+    return swept
+  }
+
+  async #sweepFolder(folder: string, before: number, isKnown: Parameters<ContentFiles['sweep']>[0]): Promise<number> {
     let swept = 0
-    for await (const folder of entries(this.#folder)) {
-      for await (const id of entries(join(this.#folder, folder))) {
-        if (!isQueueId(id) || (await isKnown(id))) continue
-        const path = join(this.#folder, folder, id)
-        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // gone meanwhile
-        if (mtimeMs > before || (await isKnown(id))) continue
-        await rm(path, { force: true })
-        swept++
-      }
+    for await (const id of entries(folder)) {
+      if (!isQueueId(id) || (await isKnown(id))) continue
+      const path = join(folder, id)
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // gone meanwhile
+      if (mtimeMs > before || (await isKnown(id))) continue
+      await removeFile(path)
+      swept++
     }
     return swept
   }
@@ -166,6 +232,12 @@ export class ContentFiles {
     this.#running.set(folder, sync)
     return sync
   }
+}
+
+async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (!isCode(error, 'ENOENT')) throw error
+  })
 }
 
 /** Makes a folder's entries durable. */

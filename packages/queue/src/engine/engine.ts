@@ -81,7 +81,9 @@ export class QueueEngine {
     // What is not in memory belongs to the caller, who may forget it when this has resolved.
     const chunks = source.chunks?.()
     const hasRoom = this.#memory + source.size <= this.#options.memoryLimit
-    const gathered = chunks || !hasRoom ? undefined : gathering(source)
+    // What the store takes over as a file it does not read: it is delivered from there.
+    const isFile = !chunks && source.file?.() !== undefined
+    const gathered = chunks || isFile || !hasRoom ? undefined : gathering(source)
     const kept = chunks && memorySource(chunks, source.hasOnlyCrlf)
     const { store, events } = this.#options
     const told = events?.accepted(message)

@@ -15,6 +15,8 @@ export interface TakingQueue {
   readonly keepsRequireTls: boolean
   /** The way of all notifications, if the operator wrote one down. */
   readonly reports?: { readonly via: string } | undefined
+  /** A folder of the store, which takes files over from it. */
+  readonly spool?: string
   /** A reply when there is no room for so many octets. */
   admit(size: number): Reply | undefined
   /** Takes responsibility: on stable storage when it resolves. */
@@ -33,6 +35,7 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
     queue: {
       supports: ['8BITMIME', 'SMTPUTF8', 'DSN', ...(queue.keepsRequireTls ? (['REQUIRETLS'] as const) : [])],
       carries: queue.carries,
+      ...(queue.spool !== undefined && { spool: queue.spool }),
       ways: () => (queue.reports ? [{ via: queue.reports.via, at: 'reports' }] : []),
       async handler({ message, deliveries, envelope, find, now, log }) {
         if (!deliveries.every(({ route }) => queue.carries(route.via))) return undefined
