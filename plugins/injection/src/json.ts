@@ -4,6 +4,7 @@
  */
 import { type Fault, pointerOf, RequestRefused } from './refusal.ts'
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
 const DEEPEST = 32
 const DOUBLE_QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -32,7 +33,7 @@ export function readJson(octets: Uint8Array): unknown {
 /** @throws {RequestRefused} 400 when it is no UTF-8 */
 export function decoded(octets: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(octets)
+    return UTF8.decode(octets)
   } catch {
     throw new RequestRefused(400, { detail: 'The body is no UTF-8' })
   }

@@ -32,7 +32,7 @@ export interface MessageReading {
   readonly now: number
   readonly horizon: number
   /** Whether mail can wait for its time here. */
-  readonly canHold: boolean
+  canHold(): boolean
   /** Makes the same names for the same request. */
   readonly key: string | undefined
   templateOf(name: string): Promise<Template | undefined>
@@ -73,7 +73,7 @@ function timeOf({ at }: MessageInput, { now, horizon, canHold }: MessageReading,
   if (at === undefined) return undefined
   const time = readTime(at, { now, horizon })
   const detail =
-    typeof time === 'string' ? time : canHold ? undefined : 'no queue of this server can keep mail until its time'
+    typeof time === 'string' ? time : canHold() ? undefined : 'no queue of this server can keep mail until its time'
   if (detail === undefined) return typeof time === 'number' && time > now ? time : undefined
   faults.push({ pointer: pointerOf(['at']), detail })
   return undefined

@@ -167,7 +167,7 @@ class Injection {
       key,
       now: now(),
       horizon: options.horizon,
-      canHold: host.desks(QueueDesk).length > 0,
+      canHold: () => host.desks(QueueDesk).length > 0,
       templateOf: async (name) => (folder === undefined ? undefined : readTemplate(folder, name)),
     }
   }
