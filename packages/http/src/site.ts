@@ -159,16 +159,18 @@ class Site {
     const log = this.#site.logOf(plugin)
     const body = limitBody(request, route.bodyLimit ?? DEFAULT_BODY)
     if (body.isTooLarge()) return tooLarge(body)
-    const gone = new AbortController()
+    const over = new AbortController()
+    let hasStream = false
     // Nobody reads the answer any more, and the handler may never come to an end.
     const left = new Promise<Response>((resolve) => {
       bindings.outgoing.once('close', () => {
-        gone.abort()
+        // Most often all was said, and nobody waits to hear of it.
+        if (!hasStream && bindings.outgoing.writableFinished) return
+        over.abort()
         resolve(new Response(null, { status: CLIENT_GONE }))
       })
     })
-    const over = new AbortController()
-    const signal = AbortSignal.any([gone.signal, over.signal])
+    const { signal } = over
     const context: HttpContext = {
       request: body.request,
       url: new URL(request.url),
@@ -195,7 +197,8 @@ class Site {
     try {
       const answer = await Promise.race([Promise.resolve(route.handler(context)), timeUp, left])
       if (body.isTooLarge()) return tooLarge(body)
-      if (isStream(answer)) streams.add(over, { turn, outgoing: bindings.outgoing })
+      hasStream = isStream(answer)
+      if (hasStream) streams.add(over, { turn, outgoing: bindings.outgoing })
       if (answer instanceof Response) return answer
       throw new TypeError('the handler did not answer with a Response')
     } catch (error) {
