@@ -372,7 +372,7 @@ function countBy(words: readonly string[]): Record<string, number> {
   return counts
 }
 
-/** Until it is so; what does not change for two minutes never will. */
+/** Until it is so; what does not change for a quarter of an hour never will. */
 async function until(isSo: () => boolean, what: string, progress: () => number): Promise<void> {
   let last = progress()
   let since = performance.now()
@@ -381,6 +381,6 @@ async function until(isSo: () => boolean, what: string, progress: () => number):
     if (progress() !== last) {
       last = progress()
       since = performance.now()
-    } else if (performance.now() - since > 120_000) throw new Error(`waited for ${what}, and there were ${last}`)
+    } else if (performance.now() - since > 900_000) throw new Error(`waited for ${what}, and there were ${last}`)
   }
 }
