@@ -172,7 +172,7 @@ forEach(
       nextHopTap.unsubscribe(listen)
       await transport.close()
     }
-  const lines = said.join('').split('\r\n')
+    const lines = said.join('').split('\r\n')
     assert.deepEqual(lines.filter((line) => line.startsWith('BDAT')), ['BDAT 7 LAST', ...Array(4).fill(`BDAT ${data.length} LAST`)]) // biome-ignore format: short
     assert.equal(lines.filter((line) => line === 'DATA').length, 11)
     assert.equal(lines.filter((line) => line.startsWith('EHLO')).length, 2, 'one connection: before STARTTLS and after')

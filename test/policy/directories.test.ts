@@ -55,7 +55,9 @@ test('recipients: a look-up that hangs holds no other session, and who wants the
   const people = await service(t, { 'alice@mx.test': '', 'slow@mx.test': '' })
   const server = await served(t, recipients({ domains: ['mx.test'], from: { http: { url: people.url } } }))
   let free = (): void => undefined
-  people.held = new Promise((resolve) => (free = resolve))
+  people.held = new Promise<void>((resolve) => {
+    free = resolve
+  })
   const slow = Array.from({ length: 20 }, () => sessionOn(server).rcpt('slow@mx.test').expectAccepted().quit())
   let isOver = false
   const all = Promise.all(slow).then(() => (isOver = true))

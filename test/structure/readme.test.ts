@@ -56,7 +56,7 @@ for (const workspace of published.filter(({ kind }) => kind === 'plugins'))
   })
 
 function isIn(word: string, text: string): boolean {
-  return new RegExp(`\\b${word}\\b`).test(text)
+  return new RegExp(`(?<![\\w-])${word}(?![\\w-])`).test(text)
 }
 
 /** Without tests and comments. */
