@@ -108,5 +108,7 @@ export const WITHIN: ReadonlyMap<string, string> = new Map([
   ['WrongArguments', 'wrong words of `postroad catch`, told with what was meant; exit code 2'],
   ['TimeoutError', 'a plugin of Haraka took too long; onError of the plugin haraka decides'],
   ['CycleError', 'becomes ERR_CYCLE'],
+  ['RequestRefused', 'what a client of HTTP injection is told: a status and each fault with its field'],
+  ['TemplateError', 'a template that cannot be used; injection tells it as a fault of its field'],
   ['HashesBusy', 'becomes the answer that the server is busy'],
 ])
