@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { ApiEvent } from '@postroad/admin-api'
 import { events } from '@postroad/admin-api/zod'
+import { definePlugin } from '@postroad/plugin'
 import { type Rig, start, TOKENS } from './server.ts'
 
 interface Told {
@@ -13,7 +14,13 @@ interface Told {
 }
 
 /** Reads events until `isEnough`. */
-function watch(context: TestContext, rig: Rig, url: string, headers: Record<string, string> = {}) {
+function watch(
+  context: TestContext,
+  rig: Rig,
+  url: string,
+  headers: Record<string, string> = {},
+  role: keyof typeof TOKENS = 'read',
+) {
   const told: Told[] = []
   let wake = (): void => {}
   let opened = (): void => {}
@@ -26,7 +33,7 @@ function watch(context: TestContext, rig: Rig, url: string, headers: Record<stri
       port: rig.port,
       path: url,
       agent: false,
-      headers: { authorization: `Bearer ${TOKENS.read.secret}`, ...headers },
+      headers: { authorization: `Bearer ${TOKENS[role].secret}`, ...headers },
     },
     (answer) => {
       let text = ''
@@ -160,4 +167,52 @@ test('what begins has an end: that a way for a notification is looked for is no 
     begun.filter((id) => !known.has(id)),
     [],
   )
+})
+
+test('what a plugin has thrown is told to those who operate, and to no one who only reads', {
+  timeout: 60_000,
+}, async (context) => {
+  const broken = definePlugin({
+    name: 'broken',
+    hooks: {
+      message() {
+        throw new Error('no such file: /home/secret')
+      },
+    },
+  })
+  const rig = await start(context, {}, {}, { more: (app) => void app.use(broken(), { onError: 'pass' }) })
+  const reader = watch(context, rig, '/v1/events')
+  const operator = watch(context, rig, '/v1/events', {}, 'operate')
+  await Promise.all([reader.isOpen, operator.isOpen])
+  await rig.send('Hello')
+  for (const viewer of [reader, operator]) await viewer.until((told) => ends(told).length > 0)
+  const before = { 'last-event-id': '1-0-0' }
+  const again = {
+    reader: watch(context, rig, '/v1/events?only=end', before),
+    operator: watch(context, rig, '/v1/events?only=end', before, 'operate'),
+  }
+  await again.reader.until((told) => ends(told).length > 0)
+  await again.operator.until((told) => ends(told).length > 0)
+  const isIn = (told: unknown) => JSON.stringify(told).includes('/home/secret')
+  assert.deepEqual([isIn(ends(operator.told)), isIn(ends(again.operator.told))], [true, true])
+  assert.deepEqual([isIn(reader.told), isIn(again.reader.told)], [false, false])
+  const opinions = (told: readonly Told[]) => ends(told)[0]?.record.opinions?.map(({ plugin, kind }) => [plugin, kind])
+  assert.deepEqual(opinions(reader.told), opinions(operator.told))
+  assert.equal(ends(reader.told).length, 1)
+  const id = ends(reader.told)[0]?.row.id
+  for (const url of [
+    '/v1/transactions?full=1',
+    `/v1/transactions/${id}`,
+    `/v1/stories/${id}`,
+    '/v1/plugins?span=1h',
+    '/v1/summary?span=1h',
+  ])
+    assert.deepEqual(
+      [
+        isIn((await rig.ask('GET', url, { token: 'read' })).text),
+        (await rig.ask('GET', url, { token: 'operate' })).status,
+      ],
+      [false, 200],
+      url,
+    )
 })

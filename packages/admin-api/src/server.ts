@@ -142,7 +142,9 @@ export const plugin = z.object({
   wouldHave: count.optional().describe('Opinions in shadow that would have turned mail away'),
   p50: duration.optional(),
   p99: duration.optional(),
-  failures: z.array(z.object({ kind: z.string(), count, text: z.string().optional() })),
+  failures: z.array(
+    z.object({ kind: z.string(), count, text: z.string().optional().describe('The last; for the role operate') }),
+  ),
 })
 /** All plugins. */
 export const plugins = z.object({ ...base, from: time, to: time, stepMs: duration, plugins: z.array(plugin) })

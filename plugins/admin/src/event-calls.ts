@@ -2,6 +2,7 @@
 import { eventStream, type WantedEvents } from '@postroad/http'
 import type { MailRecords } from '@postroad/records'
 import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
+import { mayReadFailures, withoutFailures } from './failure-text.ts'
 import type { Hub, LiveEvent } from './hub.ts'
 import type { Jobs } from './jobs.ts'
 import { wordsOf } from './log-calls.ts'
@@ -39,15 +40,16 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
           { 'retry-after': String(AGAIN_S) },
         )
       const names = new Set((only ?? 'open,hook,end,status,job').split(',').map((name) => name.trim()))
+      const isTrusted = mayReadFailures(context)
       // As `/v1/logs`, which is not for everybody either.
-      if (!context.caller?.roles.includes('operate')) names.delete('log')
+      if (!isTrusted) names.delete('log')
       return eventStream(
         context,
         ({ send, follow }, lastEventId) => {
           const isSample = sample !== undefined
           if (isSample && names.has('end')) names.add('sampled')
           const stops = [hub.view(isSample)]
-          follow(hub.ring, wantsOf({ names, filter, outcome, isSample }))
+          follow(hub.ring, wantsOf({ names, filter, outcome, isSample, isTrusted }))
           if (names.has('job')) stops.push(jobs.watch((job) => send({ event: 'job', data: job })))
           const tell = (): void => {
             // When it cannot be told now, the next one may be.
@@ -66,8 +68,11 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
               .search({ q: filter, outcome, from: from + 1, limit: MISSED, full: true })
               .catch(() => undefined)
             const rows = found?.items ?? []
-            for (const [at, row] of [...rows.entries()].toReversed())
-              send({ event: 'end', id: `${row.at}-0-0`, data: { row, record: found?.records?.[at] } })
+            for (const [at, row] of [...rows.entries()].toReversed()) {
+              const whole = found?.records?.[at]
+              const record = whole && !isTrusted ? withoutFailures(whole) : whole
+              send({ event: 'end', id: `${row.at}-0-0`, data: { row, record } })
+            }
           }
           return () => {
             for (const stop of stops) stop()
@@ -82,16 +87,19 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
 type Wanted = Pick<AskedCall<'events'>['query'], 'filter' | 'outcome'> & {
   readonly names: ReadonlySet<string>
   readonly isSample: boolean
+  /** Texts of failures, too. */
+  readonly isTrusted: boolean
 }
 
 /** Whoever asks the same has the same key, and is given the same octets. */
-function wantsOf({ names, filter, outcome, isSample }: Wanted): WantedEvents<LiveEvent> {
+function wantsOf({ names, filter, outcome, isSample, isTrusted }: Wanted): WantedEvents<LiveEvent> {
   const words = wordsOf(filter)
   const isFiltered = words.length > 0 || outcome !== undefined
   return {
-    key: JSON.stringify([[...names].sort(), words, outcome, isSample]),
+    key: JSON.stringify([[...names].sort(), words, outcome, isSample, isTrusted]),
     isWanted(live) {
       if (!names.has(live.event) || (isSample && !live.isSample)) return false
+      if (live.isTrusted !== undefined && live.isTrusted !== isTrusted) return false
       if (live.event === 'log') return words.length === 0 || isWanted(JSON.parse(live.data) as LogEntry, { words }) // of the hub
       if (!isFiltered) return true
       // Of what is not over yet nobody knows whether it fits.

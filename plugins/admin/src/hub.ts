@@ -7,6 +7,7 @@ import { EventRing } from '@postroad/http'
 import { type Feed, type FeedWatcher, HOOKS } from '@postroad/plugin'
 import { rowOf, type StoredRecord } from '@postroad/records'
 import type { Circle } from './circle.ts'
+import { hasFailures, withoutFailures } from './failure-text.ts'
 import { logEntry } from './log-ring.ts'
 import { Sampling } from './sampling.ts'
 
@@ -15,6 +16,8 @@ export interface LiveEvent {
   readonly event: 'open' | 'hook' | 'end' | 'sampled' | 'log'
   /** It is told to those, too, whom a sample is enough for. */
   readonly isSample: boolean
+  /** There are two of it: with the texts of what plugins have thrown, for those who may read them, and without. Absent: it is for all. */
+  readonly isTrusted?: boolean | undefined
   /** Milliseconds since the epoch, and what tells events of one moment apart. */
   readonly id: string
   /** JSON. */
@@ -30,21 +33,24 @@ interface Place {
   readonly at: number
   readonly seq: number
   readonly isSample: boolean
+  readonly isTrusted?: boolean
 }
 
 /** Of this worker. Most events are never read when there are many: what is sent is made when somebody reads it. */
 class OwnEvent implements LiveEvent {
   readonly event: LiveEvent['event']
   readonly isSample: boolean
+  readonly isTrusted: boolean | undefined
   readonly #at: number
   readonly #seq: number
   readonly #told: object
 
-  constructor(event: LiveEvent['event'], { at, seq, isSample }: Place, told: object) {
+  constructor(event: LiveEvent['event'], { at, seq, isSample, isTrusted }: Place, told: object) {
     this.event = event
     this.#at = at
     this.#seq = seq
     this.isSample = isSample
+    this.isTrusted = isTrusted
     this.#told = told
   }
 
@@ -58,7 +64,8 @@ class OwnEvent implements LiveEvent {
 
   /** For another worker. */
   toJSON(): LiveEvent {
-    return { event: this.event, isSample: this.isSample, id: this.id, data: this.data }
+    const { event, isSample, isTrusted, id, data } = this
+    return { event, isSample, isTrusted, id, data }
   }
 }
 
@@ -103,7 +110,7 @@ export class Hub {
   readonly #feed: Feed
   readonly #circle: () => Circle
   /** Events of all workers: see there what readers cost. */
-  readonly ring = new EventRing<LiveEvent>(({ event }) => event === 'end')
+  readonly ring = new EventRing<LiveEvent>(({ event, isTrusted }) => event === 'end' && isTrusted !== true)
   readonly #sampling = new Sampling()
   #viewers = 0
   /** Readers here, and workers, whom a sample is not enough for. */
@@ -193,7 +200,11 @@ export class Hub {
       const stored = record as StoredRecord // what is of another type is passed over there
       const isSample = this.#sampling.takes(stored)
       if (!isSample && this.#whole === 0) return
-      this.#tell(new OwnEnd(this.#place(Date.parse(stored.time), isSample), stored, written.line))
+      const place = this.#place(Date.parse(stored.time), isSample)
+      if (!hasFailures(stored.opinions)) return this.#tell(new OwnEnd(place, stored, written.line))
+      this.#tell(new OwnEnd({ ...place, isTrusted: true }, stored, written.line))
+      const rest = withoutFailures(stored)
+      this.#tell(new OwnEnd({ ...place, isTrusted: false }, rest, JSON.stringify(rest)))
     },
     logged: (line) => {
       const entry = logEntry(line)
@@ -207,14 +218,8 @@ export class Hub {
     ran: ({ id, hook, at, from, to, plugin, ms, opinions }) => {
       // Who is told afterwards has no say, and may be told when the row is over.
       if (AFTERWARDS.has(hook)) return
-      this.#underWay('hook', at, {
-        id,
-        hook,
-        at,
-        ...(from !== undefined && { from }),
-        ...(to !== undefined && { to }),
-        runs: [{ plugin, ms, opinions }],
-      })
+      const about = { id, hook, at, ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
+      this.#underWay('hook', at, { ...about, runs: [{ plugin, ms, opinions: withoutFailures({ opinions }).opinions }] })
     },
   }
 

@@ -3,7 +3,8 @@ import type { ApiShape } from '@postroad/admin-api'
 import { parseDuration } from '@postroad/options'
 import type { Host } from '@postroad/plugin'
 import type { MailRecords } from '@postroad/records'
-import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
+import { type CallHandlers, CallRefused } from './answer.ts'
+import { mayReadFailures, withoutFailures } from './failure-text.ts'
 import { queueAges } from './queue-calls.ts'
 import { usesOf } from './uses.ts'
 
@@ -43,9 +44,9 @@ export function recordCalls(records: MailRecords, host: Host): CallHandlers {
       const [summary, queue] = await Promise.all([records.summary({ span: msOf(span) }), queueAges(host)])
       return { ...summary, ...(queue && { queue }) }
     },
-    async plugins({ query: { span } }) {
+    async plugins({ query: { span }, context }) {
       const { plugins, ...rest } = await records.plugins({ span: msOf(span) })
-      const known = new Map(plugins.map((one) => [one.name, one]))
+      const known = new Map(plugins.map((one) => [one.name, mayReadFailures(context) ? one : withoutTexts(one)]))
       return {
         ...rest,
         plugins: [...usesOf(host)].map(
@@ -61,19 +62,9 @@ export function recordCalls(records: MailRecords, host: Host): CallHandlers {
   }
 }
 
-/** What was thrown is the words of a program about this machine. */
-function mayReadFailures({ caller }: AskedCall<'transaction'>['context']): boolean {
-  return caller?.roles.includes('operate') ?? false
-}
-
-function withoutFailures<R extends { readonly opinions?: readonly ApiShape<'opinion'>[] | undefined }>(record: R): R {
-  if (!record.opinions) return record
-  const opinions = record.opinions.map((one) => {
-    if (one.kind !== 'error' && one.kind !== 'late') return one
-    const { reason: _words, text: _text, ...rest } = one
-    return rest
-  })
-  return { ...record, opinions }
+/** How often it has failed, and not of what. */
+function withoutTexts<P extends Pick<ApiShape<'plugin'>, 'failures'>>(plugin: P): P {
+  return { ...plugin, failures: plugin.failures.map(({ kind, count }) => ({ kind, count })) }
 }
 
 /** Of a span of time. @throws {CallRefused} 400 */
