@@ -12,8 +12,9 @@ import { bounces } from '@postroad/bounces'
 import { createServer } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
-import { Dns, definePlugin, SendError, Suppressions } from '@postroad/plugin'
+import { Dns, definePlugin, Host, SendError, Suppressions } from '@postroad/plugin'
 import { queue } from '@postroad/queue'
+import { QueueDesk } from '@postroad/queue-engine'
 import { suppression } from '@postroad/suppression'
 import { telemetry } from '@postroad/telemetry'
 import { unsubscribe } from '@postroad/unsubscribe'
@@ -24,6 +25,7 @@ import { freePort } from '../cli/operator.ts'
 import { SmtpClient } from '../failure/smtp-client.ts'
 import { type Fate, startReceivers } from './receiver.ts'
 import { arfOf, dsnOf } from './report.ts'
+import { until } from './wait.ts'
 
 const TENANTS = 4
 const FBL = 'fbl@b.day.test'
@@ -143,11 +145,13 @@ export async function runDay({
   await using receivers = await startReceivers(count, fateOf)
   let ended = 0
   let list: Suppressions | undefined
+  let queueDesk: () => QueueDesk | undefined = () => undefined
   const byDomain = definePlugin({
     name: 'by-domain',
-    needs: { suppressions: Suppressions },
-    setup: ({ suppressions }) => {
+    needs: { suppressions: Suppressions, host: Host },
+    setup: ({ suppressions, host }) => {
       list = suppressions
+      queueDesk = () => host.desks(QueueDesk)[0]?.desk
       return {
         route: ({ recipient }) => {
           const n = /^r(\d+)\.test$/.exec(recipient.domain)?.[1]
@@ -192,31 +196,35 @@ export async function runDay({
   }
   let isOver = false
   try {
-    if (!list) throw new Error('the service was not given')
+    const desk = queueDesk()
+    if (!list || !desk) throw new Error('the services were not given')
     const known = list
+    const progress = (): number => ended
     let complaintMs = 0
-    const reporters = Array.from({ length: REPORTERS }, async () => {
+    const report = async (): Promise<void> => {
       const client = await greet(mxPort)
       for (;;) {
-        const report = reports.shift()
-        if (!report) {
+        const one = reports.shift()
+        if (!one) {
           if (isOver) break
           await sleep(20)
           continue
         }
         const started = performance.now()
-        const dot = await deliver(client, report.to, report.message)
+        const dot = await deliver(client, one.to, one.message)
         if (!dot.startsWith('250')) throw new Error(`a report was answered ${dot}`)
-        if (report.address === undefined) continue
-        const n = Number(/^u(\d+)@/.exec(report.address)?.[1])
-        while ((await known.find(report.address, addressOf(n, count).tenant))?.reason !== 'complaint') {
-          if (performance.now() - started > 60_000) throw new Error(`a complaint was not seen: ${report.address}`)
+        if (one.address === undefined) continue
+        const n = Number(/^u(\d+)@/.exec(one.address)?.[1])
+        while ((await known.find(one.address, addressOf(n, count).tenant))?.reason !== 'complaint') {
+          if (performance.now() - started > 60_000) throw new Error(`a complaint was not seen: ${one.address}`)
           await sleep(10)
         }
         complaintMs = Math.max(complaintMs, performance.now() - started)
       }
       await client.quit()
-    })
+    }
+    const reporters = Promise.all(Array.from({ length: REPORTERS }, report))
+    reporters.catch(() => {}) // it is awaited later
     let next = 0
     await Promise.all(
       Array.from({ length: AT_ONCE }, async () => {
@@ -227,11 +235,7 @@ export async function runDay({
         }
       }),
     )
-    await until(
-      () => ended >= mails,
-      `${mails} to end`,
-      () => ended,
-    )
+    await until({ what: `${mails} to end`, isSo: () => ended >= mails, progress, queue: desk, log })
     for (const link of links.splice(0)) {
       const answer = await ask({ host: '127.0.0.1', port: linkPort }, 'POST', new URL(link).pathname, {
         raw: 'List-Unsubscribe=One-Click',
@@ -239,13 +243,10 @@ export async function runDay({
       })
       if (answer.status !== 200) throw new Error(`unsubscribing was answered ${answer.status}`)
     }
-    await until(
-      () => reports.length === 0,
-      'reports',
-      () => reports.length,
-    )
+    const isRead = until({ what: 'reports', isSo: () => reports.length === 0, progress: () => reports.length })
+    await Promise.race([isRead, reporters])
     isOver = true
-    await Promise.all(reporters)
+    await reporters
     const forged = await forge(mxPort, everyReturnPath, Math.min(1_000, Math.max(50, Math.floor(mails / 100))))
     // Who is on the list is refused, and nobody else is.
     const expected = expectedOf(mails, count)
@@ -258,11 +259,7 @@ export async function runDay({
       healthy.filter((_, at) => at % Math.ceil(healthy.length / 2_000) === 0),
       send,
     )
-    await until(
-      () => ended >= mails + good.taken,
-      'the second round',
-      () => ended,
-    )
+    await until({ what: 'the second round', isSo: () => ended >= mails + good.taken, progress, queue: desk, log })
     const found = new Map<string, string>()
     for await (const { address, reason } of known.list(undefined)) found.set(address, reason)
     const wanted = new Map([...expected].map(([n, reason]) => [addressOf(n, count).address, reason]))
@@ -370,17 +367,4 @@ function countBy(words: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1
   return counts
-}
-
-/** Until it is so; what does not change for a quarter of an hour never will. */
-async function until(isSo: () => boolean, what: string, progress: () => number): Promise<void> {
-  let last = progress()
-  let since = performance.now()
-  while (!isSo()) {
-    await sleep(50)
-    if (progress() !== last) {
-      last = progress()
-      since = performance.now()
-    } else if (performance.now() - since > 900_000) throw new Error(`waited for ${what}, and there were ${last}`)
-  }
 }

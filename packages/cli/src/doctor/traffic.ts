@@ -5,12 +5,10 @@ import { recordFolder } from '../services.ts'
 
 const DAYS = 7
 const DAY = 86_400_000
-/** Records of each kind that are counted; the newest. */
-const MOST = 200_000
 /** Milliseconds for reading; then it is what was found. */
 const PATIENCE = 20_000
 
-/** Undefined: there are no records. */
+/** Undefined: there are no records. Where reading takes too long, both are of the newest days only, and `days` says how many. */
 export async function trafficOf(
   domains: readonly string[],
   folder: string,
@@ -21,13 +19,14 @@ export async function trafficOf(
   const reader = new RecordReader(kept)
   const isOurs = (from: unknown): boolean =>
     typeof from === 'string' && domains.some((domain) => from.toLowerCase().endsWith(`@${domain}`))
-  const from = Date.now() - DAYS * DAY
+  const now = Date.now()
+  const from = now - DAYS * DAY
   let delivered = 0
   let complaints = 0
-  await reader.find({
+  const { until = from } = await reader.look({
     wanted: wantedOf('delivered'),
     from,
-    limit: MOST,
+    limit: 1, // none is kept
     patience: PATIENCE,
     accepts(record) {
       if (record.event === 'delivered' && isOurs(record.from)) delivered += record.to?.length ?? 0
@@ -36,8 +35,8 @@ export async function trafficOf(
   })
   await reader.find({
     wanted: wantedOf('transaction'),
-    from,
-    limit: MOST,
+    from: until,
+    limit: 1,
     patience: PATIENCE,
     accepts(record) {
       const { feedback = [] } = (record['facts'] ?? {}) as { readonly feedback?: readonly Heard[] } // as `bounces` has set it
@@ -46,7 +45,7 @@ export async function trafficOf(
       return false
     },
   })
-  return { days: DAYS, delivered, complaints }
+  return { days: Math.ceil((now - until) / DAY), delivered, complaints }
 }
 
 interface Heard {
