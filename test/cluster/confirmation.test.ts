@@ -82,6 +82,27 @@ test('a replica that is there has each message before it is taken; one that is s
   await queue.add().taken
 })
 
+test('what was refused because no replica has it is not told as accepted, and what was taken is', {
+  skip,
+}, async () => {
+  await using pair = await startPair()
+  await using queue = open(pair.primary.url, { replicas: 1 })
+  const add = (name: string) => {
+    const message = makeMessage()
+    return queue.store.add(message, sourceOf(octetsOf(message.size)), [`${name} 1`, `${name} 2`])
+  }
+  const told = async () => (await queue.store.outbox.read({ limit: 100 })).map(({ event }) => event)
+  await add('taken')
+  pair.replica.freeze()
+  await assert.rejects(add('refused'), /0 of 1 replicas/)
+  await until(async () => (await told()).length === 2)
+  assert.deepEqual(await told(), ['taken 1', 'taken 2'])
+  pair.replica.thaw()
+  await until(async () => String(await pair.primary.command('info', 'replication')).includes('state=online'))
+  await add('later')
+  assert.deepEqual(await told(), ['taken 1', 'taken 2', 'later 1', 'later 2'])
+})
+
 test('where the operator takes the risk, a message that no replica confirms is taken, and told of', {
   skip,
 }, async () => {

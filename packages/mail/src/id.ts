@@ -4,6 +4,10 @@ import { randomInt } from 'node:crypto'
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const PROCESS = digits(randomInt(32 ** 4), 4)
 let counter = randomInt(32 ** 2)
+/** Every two digits of an id, lower case. */
+const PAIRS = Array.from({ length: 1_024 }, (_, value) => digits(value, 2).toLowerCase())
+let lastTime = Number.NaN
+let timeDigits = ''
 
 /**
  * A session id: 17 upper-case characters, RFC 5321 `atom`s, unique over processes: 9 of the time, 4 of a counter, 4 of the process.
@@ -21,9 +25,13 @@ export function makeSessionId(now: number): string {
  * @param now milliseconds since the epoch
  */
 export function makeQueueId(now: number, random: () => number = Math.random): string {
+  if (now !== lastTime) {
+    lastTime = now
+    timeDigits = digits(now, 10).toLowerCase()
+  }
   let chance = ''
-  for (let at = 0; at < 10; at++) chance += DIGITS.charAt(Math.floor(random() * 32))
-  return (digits(now, 10) + chance).toLowerCase()
+  for (let pair = 0; pair < 5; pair++) chance += PAIRS[Math.floor(random() * 1_024)]
+  return timeDigits + chance
 }
 
 /** Whether a text has the shape of a queue id; to be asked before it becomes a key or a file name. */

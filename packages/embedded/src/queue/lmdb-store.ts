@@ -108,11 +108,12 @@ export class LmdbStore implements QueueStore {
     const record = await this.#prepare({ message, source })
     let inserted: { readonly owner: string; readonly leases: readonly Lease[] } | undefined
     try {
-      await this.#database.commit(() => {
+      const told = await this.#database.commit(() => {
         checkKey(this.#tables, message)
         inserted = this.#insert(message, record)
-        this.outbox.write(events)
+        return this.outbox.write(events)
       })
+      this.outbox.committed(told)
     } catch (error) {
       // The entry that would name the file is not there, or goes first.
       const removeContent = this.#written.delete(message) ? () => this.#removeContent(message.id) : () => {}
@@ -175,6 +176,7 @@ export class LmdbStore implements QueueStore {
         ? []
         : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
     const spawned: LeasedDelivery[] = []
+    let told: ReturnType<LmdbOutbox['write']>
     const step = (): RecordResult => {
       if (
         !ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.lease), end.lease.message.id, end.lease.index))
@@ -182,7 +184,7 @@ export class LmdbStore implements QueueStore {
         return 'lost'
       for (const [message, record] of records)
         for (const { index } of this.#insert(message, record).leases) spawned.push({ id: message.id, index })
-      this.outbox.write(events)
+      told = this.outbox.write(events)
       if (unreturned > 0)
         this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
       return ends
@@ -195,6 +197,7 @@ export class LmdbStore implements QueueStore {
       if (spawned.length > 0) this.#holder.failed(this.#holder.leasesOf(this.owner, spawned))
       throw error
     })
+    this.outbox.committed(told)
     if (spawn.length > 0) this.#holder.entered()
     this.#onStep('record:durable')
     if (result === 'finished' && lease.message.size > this.#inlineLimit) this.#removeContent(lease.message.id)

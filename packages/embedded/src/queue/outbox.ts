@@ -1,19 +1,24 @@
 /** Events in the tables of the queue: written in the same commit as what they tell of. */
 import { type Outbox, parsePosition, type QueuedMessage, readEvent } from '@postroad/queue-engine'
 import type { QueueDatabase, QueueTables } from './database.ts'
+import { type FreshBatch, FreshEvents, type OutboxKey } from './fresh.ts'
 
 type Entries = Awaited<ReturnType<Outbox['read']>>
 type Notes = Awaited<ReturnType<Outbox['notes']>>
-type Key = [ms: number, number: number]
 
 /** Octets of a page of LMDB. */
 const PAGE = 4_096
+/** Of an event that is no more, and was the newest: its place is never given to another. */
+const NOTHING = Buffer.alloc(0)
 
 /** Nobody took this message after all: whoever was not told of it yet never is. For use within a commit. */
 export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: QueuedMessage): void {
+  const last = newest(outbox)
   for (const { key, value } of outbox.getRange({ start: [queuedAt, 0] })) {
     const { kind, payload } = readEvent(value.toString())
-    if (kind === 'accepted' && payload.includes(`"message":"${id}"`)) outbox.remove(key)
+    if (kind !== 'accepted' || !payload.includes(`"message":"${id}"`)) continue
+    if (last && key[0] === last[0] && key[1] === last[1]) outbox.put(key, NOTHING)
+    else outbox.remove(key)
   }
 }
 
@@ -21,41 +26,58 @@ export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: Queued
 export class LmdbOutbox implements Outbox {
   readonly #database: QueueDatabase
   readonly #now: () => number
-  /** The newest of this very transaction; nobody else writes in it. */
-  #newest: Key | undefined
+  readonly #fresh = new FreshEvents()
+  /** What this very transaction has written; nobody else writes in it. */
+  #batch: FreshBatch | undefined
 
   constructor(database: QueueDatabase, now: () => number) {
     this.#database = database
     this.#now = now
   }
 
-  /** Adds events. For use within a commit. A clock that was set back is not followed. */
-  write(events: readonly string[] | undefined): void {
-    if (!events || events.length === 0) return
+  /** Adds events. For use within a commit; what it returns is for {@link committed}. A clock that was set back is not followed. */
+  write(events: readonly string[] | undefined): FreshBatch | undefined {
+    if (!events || events.length === 0) return undefined
     const { outbox } = this.#database.tables
-    if (!this.#newest) {
-      this.#newest = newest(outbox) ?? [0, -1]
+    if (!this.#batch) {
+      this.#batch = { before: newest(outbox) ?? [0, -1], events: [], isCommitted: false }
       // What shares the transaction runs in this turn, and nothing else does.
       queueMicrotask(() => {
-        this.#newest = undefined
+        this.#batch = undefined
       })
     }
-    let [ms, number] = this.#newest
+    const batch = this.#batch
+    let [ms, number] = batch.events.at(-1)?.key ?? batch.before
     const now = Math.floor(this.#now())
     if (now > ms) [ms, number] = [now, -1]
-    for (const event of events) outbox.put([ms, ++number], Buffer.from(event))
-    this.#newest = [ms, number]
+    for (const event of events) {
+      const key: OutboxKey = [ms, ++number]
+      outbox.put(key, Buffer.from(event))
+      batch.events.push({ key, position: textOf(key), event })
+    }
+    return batch
   }
 
-  append(events: readonly string[]): Promise<void> {
-    return this.#database.commit(() => this.write(events))
+  /** What was written is on stable storage. */
+  committed(batch: FreshBatch | undefined): void {
+    if (!batch || batch.isCommitted) return
+    batch.isCommitted = true
+    this.#fresh.add(batch)
+  }
+
+  async append(events: readonly string[]): Promise<void> {
+    this.committed(await this.#database.commit(() => this.write(events)))
   }
 
   async read({ after, limit }: Parameters<Outbox['read']>[0]): Promise<Entries> {
+    const fresh = after === undefined ? [] : this.#fresh.read(parsePosition(after), limit)
+    if (fresh.length > 0) return fresh
     const { outbox } = this.#database.refresh()
     const found: Entries[number][] = []
-    for (const { key, value } of outbox.getRange({ ...(after !== undefined && { start: behind(after) }), limit }))
-      found.push({ position: textOf(key), event: value.toString() })
+    for (const { key, value } of outbox.getRange({ ...(after !== undefined && { start: behind(after) }) })) {
+      if (found.length >= limit) break
+      if (value.length > 0) found.push({ position: textOf(key), event: value.toString() })
+    }
     return found
   }
 
@@ -109,17 +131,17 @@ export class LmdbOutbox implements Outbox {
   }
 }
 
-function newest(outbox: QueueTables['outbox']): Key | undefined {
+function newest(outbox: QueueTables['outbox']): OutboxKey | undefined {
   const [last] = [...outbox.getKeys({ reverse: true, limit: 1 })]
   return last
 }
 
 /** The first place that can be after a position. */
-function behind(position: string): Key {
+function behind(position: string): OutboxKey {
   const [ms, number] = parsePosition(position)
   return [ms, number + 1]
 }
 
-function textOf([ms, number]: Key): string {
+function textOf([ms, number]: OutboxKey): string {
   return `${ms}-${number}`
 }

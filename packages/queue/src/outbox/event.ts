@@ -1,8 +1,8 @@
 /** How an event is written: one line of what is asked for again and again, then what programs are given, as JSON. */
 import { makeQueueId } from '@postroad/mail'
-import type { MailEvent, MessageTags } from '@postroad/plugin'
+import type { MailEvent } from '@postroad/plugin'
 import { faultOf } from '../classify.ts'
-import type { Lease, QueuedMessage } from '../model.ts'
+import type { Lease, QueuedDelivery, QueuedMessage } from '../model.ts'
 import type { DeliveryEvent, Transition } from '../state.ts'
 
 /** An event as it stands in an outbox. */
@@ -16,22 +16,13 @@ export interface WrittenEvent {
   readonly payload: string
 }
 
-interface EventPayload {
-  readonly id: string
-  readonly type: MailEvent['kind']
-  /** RFC 3339. */
-  readonly timestamp: string
-  readonly data: Readonly<Record<string, unknown>> & MessageTags & { readonly to: readonly string[] }
-}
-
 /** Recipients of one event: a message to ten thousand is accepted in ten. */
 const RECIPIENTS = 1_000
 
-/** One event. `at` is in milliseconds since the epoch. */
-export function writeEvent(kind: MailEvent['kind'], key: string, at: number, data: EventPayload['data']): string {
+/** One event. `at` is in milliseconds since the epoch; `data` is JSON. What programs are given has `id`, `type`, `timestamp` and `data`. */
+function writeEvent(kind: MailEvent['kind'], key: string, at: number, data: string): string {
   const id = `evt_${makeQueueId(at)}`
-  const payload: EventPayload = { id, type: kind, timestamp: timeOf(at), data }
-  return `${id} ${kind} ${key}\n${JSON.stringify(payload)}`
+  return `${id} ${kind} ${key}\n{"id":"${id}","type":"${kind}","timestamp":"${timeOf(at)}","data":${data}}`
 }
 
 /** Reads what {@link writeEvent} wrote. */
@@ -48,20 +39,19 @@ export function publishedEvent(event: MailEvent, at: number): string {
   const { kind, message, transaction, from, to, tenant, tags, metadata, detail } = event
   const about = { tenant: tenant ?? domainOf(from), tags, metadata }
   const key = encodeURIComponent(transaction ?? message ?? makeQueueId(at))
-  return writeEvent(kind, key, at, { message, transaction, from, to, ...about, ...detail })
+  return writeEvent(kind, key, at, JSON.stringify({ message, transaction, from, to, ...about, ...detail }))
 }
 
 /** A message was taken. */
 export function acceptedEvents(message: QueuedMessage): string[] {
-  const to = message.deliveries.flatMap(({ recipients }) => recipients.map(({ address }) => address.toString()))
-  const about = aboutOf(message)
-  const { size, queuedAt } = message
-  if (to.length <= RECIPIENTS) return [writeEvent('accepted', keyOf(message), queuedAt, { ...about, to, size })]
+  const { key, about } = describe(message)
+  const { size, queuedAt, deliveries } = message
+  const to = deliveries.flatMap(({ recipients }) => recipients.map(addressOf))
+  const write = (to: string): string => writeEvent('accepted', key, queuedAt, `{${about},"to":[${to}],"size":${size}}`)
+  if (to.length <= RECIPIENTS) return [write(to.join(','))]
   const events: string[] = []
-  for (let from = 0; from < to.length; from += RECIPIENTS) {
-    const some = to.slice(from, from + RECIPIENTS)
-    events.push(writeEvent('accepted', keyOf(message), queuedAt, { ...about, to: some, size }))
-  }
+  for (let from = 0; from < to.length; from += RECIPIENTS)
+    events.push(write(to.slice(from, from + RECIPIENTS).join(',')))
   return events
 }
 
@@ -71,12 +61,11 @@ export function endedEvent(
   { message, index, state: before }: Lease,
   { now, state: { status } }: { readonly now: number } & Pick<Transition, 'state'>,
 ): string {
+  const { key, about } = describe(message)
   const delivery = message.deliveries[index]
   const { name, recipients, reply, class: kind, remote, uncertain } = event
-  const to = recipients.flatMap((at) => delivery?.recipients[at]?.address.toString() ?? [])
-  return writeEvent(name, keyOf(message), now, {
-    ...aboutOf(message),
-    to,
+  const to = recipients.map((at) => delivery?.recipients[at]).flatMap((one) => (one ? addressOf(one) : []))
+  const rest = JSON.stringify({
     via: delivery?.route.via,
     host: remote,
     attempt: before.attempts + 1,
@@ -86,22 +75,42 @@ export function endedEvent(
     uncertain: uncertain || undefined,
     nextAttempt: name === 'deferred' && status.kind === 'scheduled' ? timeOf(status.at) : undefined,
   })
+  return writeEvent(name, key, now, `{${about},"to":[${to.join(',')}],${rest.slice(1)}`)
 }
 
-function aboutOf({ id, transaction, from, tags }: QueuedMessage) {
-  return {
+/** What all events of a message have. */
+interface Description {
+  readonly key: string
+  /** Members of JSON. */
+  readonly about: string
+}
+
+/** Most messages end in the process that has taken them: what was said of them is said again. */
+const described = new WeakMap<QueuedMessage, Description>()
+
+function describe(message: QueuedMessage): Description {
+  const known = described.get(message)
+  if (known) return known
+  const { id, transaction, from, tags } = message
+  const about = JSON.stringify({
     message: id,
     transaction,
     from: from?.toString() ?? '',
     tenant: tags?.tenant ?? from?.domain,
     tags: tags?.tags,
     metadata: tags?.metadata,
+  })
+  const description: Description = {
+    // A message that is sent another way has another id, and the same transaction.
+    key: transaction === undefined ? id : encodeURIComponent(transaction),
+    about: about.slice(1, -1),
   }
+  described.set(message, description)
+  return description
 }
 
-/** A message that is sent another way has another id, and the same transaction. */
-function keyOf({ id, transaction }: QueuedMessage): string {
-  return transaction === undefined ? id : encodeURIComponent(transaction)
+function addressOf({ address }: QueuedDelivery['recipients'][number]): string {
+  return JSON.stringify(address.toString())
 }
 
 function domainOf(from: string | undefined): string | undefined {

@@ -6,7 +6,7 @@
  *
  *     m:ID       hash: q queuedAt, k deliveries, n of them not done, v version of the recipients' states;
  *                of delivery I: pI status, lI destination, aI attempts (and ! when warned, ? when a report is pending, @TIME from when its life counts), sI state, wI pending hold, fI its part of the final record
- *                x idempotency key, u time before which it does not go on
+ *                x idempotency key, u time before which it does not go on, t and z first and last place of its `accepted` in the outbox
  *     e:ID       envelope          b:ID:N     piece N of the content          key:KEY  id of the message with this idempotency key, and ! when it was answered for again
  *     ids        all messages      scheduled  by time       w:DESTINATION waiting, by time      lanes  how many wait, by destination
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
@@ -111,9 +111,14 @@ local function insert(at)
   call('ZADD', P .. 'ids', 0, id)
   return at + 8 + count
 end
--- Events from ARGV[first] to ARGV[last].
+-- Events from ARGV[first] to ARGV[last]; returns the places of the first and the last of them, or nothing.
 local function tell(first, last)
-  for at = first, last do call('XADD', P .. 'outbox', '*', 'e', ARGV[at]) end
+  local from, to
+  for at = first, last do
+    to = call('XADD', P .. 'outbox', '*', 'e', ARGV[at])
+    from = from or to
+  end
+  return from, to
 end
 -- Pieces that were sent before must all be there.
 local function complete(at)

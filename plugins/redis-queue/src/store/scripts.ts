@@ -20,7 +20,8 @@ if known then
 end
 if not complete(4) then return 0 end
 alive(ARGV[1])
-tell(insert(4), #ARGV)
+local from, to = tell(insert(4), #ARGV)
+if from then call('HSET', P .. 'm:' .. ARGV[4], 't', from, 'z', to) end
 if key then
   call('SET', key, ARGV[4], 'PX', ARGV[3])
   call('HSET', P .. 'm:' .. ARGV[4], 'x', ARGV[2])
@@ -31,7 +32,7 @@ return 1
 /** id → as `DELETE`, of a message whose sender was told that it is not taken. -2: by its idempotency key it was promised since. */
 export const REFUSE = frees(`
 local message = P .. 'm:' .. ARGV[1]
-local seen = call('HMGET', message, 'k', 'v', 'x')
+local seen = call('HMGET', message, 'k', 'v', 'x', 't', 'z')
 if not seen[1] then return 0 end
 if seen[2] and seen[2] ~= '0' then return -1 end
 if seen[3] then
@@ -41,6 +42,8 @@ if seen[3] then
   if known == ARGV[1] then call('DEL', key) end
 end
 for i = 0, seen[1] - 1 do call('HSET', message, 'f' .. i, '') end
+-- Whoever was not told that it was accepted never is.
+if seen[4] then for _, entry in ipairs(call('XRANGE', P .. 'outbox', seen[4], seen[5])) do call('XDEL', P .. 'outbox', entry[1]) end end
 finish(ARGV[1], '', 0)
 return tonumber(seen[1])
 `)
