@@ -39,9 +39,10 @@ export interface Events {
   /**
    * Writes an event down; it is on stable storage when this resolves. Where nobody wants to hear of this kind, nothing is done.
    *
+   * @param signal ends the waiting; what is being written then may be told all the same
    * @throws {Error} (as a rejection) when it could not be written down; then nobody is told
    */
-  publish(event: MailEvent): Promise<void>
+  publish(event: MailEvent, signal?: AbortSignal): Promise<void>
 }
 
 /** A queue provides it. Where there is none in the scope nobody is told, and nothing is written. */

@@ -74,9 +74,12 @@ export const bounces = definePlugin({
       )
     }
     /** Written down before 250 is said: a report that comes again because of it is told of twice, and none is lost. */
-    const tellComplaints = async (said: readonly Feedback[]): Promise<MessageOpinion | undefined> => {
+    const tellComplaints = async (
+      said: readonly Feedback[],
+      signal: AbortSignal,
+    ): Promise<MessageOpinion | undefined> => {
       try {
-        for (const event of said.flatMap(eventOf)) await events.publish(event)
+        for (const event of said.flatMap(eventOf)) await events.publish(event, signal)
         return undefined
       } catch (error) {
         log.error({ error }, 'a report could not be written down for those who hear of events')
@@ -105,7 +108,7 @@ export const bounces = definePlugin({
           // No opinion: plugins that go by what was read are asked after this one.
           if (said) {
             context.set(feedback, said)
-            return tellComplaints(said)
+            return tellComplaints(said, signal)
           }
           const onwards = await Promise.all(
             own.map(async (from) => ({ from, to: (await receiving.senderOf(from, signal)) ?? unread })),

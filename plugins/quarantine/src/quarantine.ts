@@ -65,13 +65,8 @@ export const quarantine = definePlugin({
           try {
             const { envelope: transaction, from, recipients, reason, points } = entry
             const to = recipients.map(({ address }) => address)
-            await events.publish({
-              kind: 'quarantined',
-              transaction,
-              from,
-              to,
-              detail: { reason, points, id: entry.id },
-            })
+            const detail = { reason, points, id: entry.id }
+            await events.publish({ kind: 'quarantined', transaction, from, to, detail }, context.signal)
           } catch (error) {
             // The client hears that it was not taken, and comes again.
             await vault.delete(entry.id).catch(() => undefined)

@@ -24,13 +24,8 @@ export class Leaving {
   async leave({ from, recipient, transaction }: Subscription, exit: Exit, signal: AbortSignal): Promise<void> {
     const { list, events, log } = this.#deps
     await list.add({ address: recipient, from, reason: 'unsubscribe', detail: exit }, signal)
-    await events.publish({
-      kind: 'unsubscribed',
-      from,
-      to: [recipient],
-      ...(transaction !== '' && { transaction }),
-      detail: { exit },
-    })
+    const about = { from, to: [recipient], ...(transaction !== '' && { transaction }), detail: { exit } }
+    await events.publish({ kind: 'unsubscribed', ...about }, signal)
     log.info({ recipient, from, transaction, exit }, 'unsubscribed')
   }
 }

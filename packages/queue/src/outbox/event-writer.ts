@@ -41,8 +41,14 @@ export class EventWriter implements Events, MailOutbox {
     return this.#open()
   }
 
-  async publish(event: MailEvent): Promise<void> {
+  async publish(event: MailEvent, signal?: AbortSignal): Promise<void> {
     if (!this.#wants(event.kind)) return
+    signal?.throwIfAborted()
+    const written = this.#publish(event)
+    await (signal ? unlessAborted(written, signal) : written)
+  }
+
+  async #publish(event: MailEvent): Promise<void> {
     await (await this.#open()).append([publishedEvent(event, this.#now())])
     this.written()
   }
@@ -81,4 +87,13 @@ export class EventWriter implements Events, MailOutbox {
     for (const { kinds } of this.subscribers) if (kinds.has(kind)) return true
     return false
   }
+}
+
+/** Whoever waits does not wait longer than its hook; what is being written goes on. */
+function unlessAborted(written: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    written.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    signal.addEventListener('abort', abort, { once: true })
+  })
 }
