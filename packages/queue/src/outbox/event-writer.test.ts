@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { EventWriter, type OutboxSubscriber } from './event-writer.ts'
 import type { Outbox } from './outbox.ts'
 
-const subscriber = { kinds: ['quarantined'] } as unknown as OutboxSubscriber // nothing else is asked for
+const subscriber: OutboxSubscriber = { kinds: new Set(['quarantined']) }
 const event = { kind: 'quarantined', to: ['a@to.test'] } as const
 
 test('who publishes waits until it is written, and no longer than its signal', async () => {
