@@ -65,6 +65,12 @@ const HEADER_SIZE = 16_384
 /** Milliseconds between looks at requests that are slow to come. */
 const LOOK_MS = 2_000
 
+/** What node finds wrong with a request before anybody sees it; all else is no HTTP. */
+const SAID: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+}
+
 class ServerListener implements HttpListener {
   readonly #server: Server
   readonly #place: Place
@@ -102,8 +108,9 @@ class ServerListener implements HttpListener {
     this.#server = this.#createServer(limits, answer)
     this.setCertificate(options.certificate ?? [])
     this.#server.on('connection', (socket) => this.#admit(socket))
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const line = error.code === undefined ? undefined : SAID[error.code]
+      if (socket.writable) socket.end(`HTTP/1.1 ${line ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
       else socket.destroy()
     })
     this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) =>

@@ -4,11 +4,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { LOOPBACK } from '@postroad/listener'
 import type { Endpoint } from '@postroad/mail'
-import type { HttpCaller, HttpContext, HttpIdentify, HttpRoute, Logger } from '@postroad/plugin'
+import type { HttpCaller, HttpContext, HttpIdentify, HttpReply, HttpRoute, Logger } from '@postroad/plugin'
 import { Hono } from 'hono'
 import { type BodyLimit, limitBody } from './body-limit.ts'
+import { guarded } from './guard.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback, isServed } from './options.ts'
 import { problem } from './problem.ts'
+import { isReply, SENT, sendReply } from './reply.ts'
 import { type OwnedRoute, routeMistakes } from './route.ts'
 import type { Streams } from './streams.ts'
 import { callerOf, type Tokens, type WrongTokens } from './token.ts'
@@ -82,6 +84,7 @@ class Site {
   readonly #site: HttpSite
   readonly #door: Doorkeeper
   readonly #app = new Hono<Env>()
+  readonly #exact = new Map<string, OwnedRoute>()
   readonly #hosts: ReadonlySet<string> | undefined
   readonly #anonymous: HttpCaller | undefined
 
@@ -100,15 +103,27 @@ class Site {
     const misdirected = this.#hosts && !this.#hosts.has(hostNameOf(request))
     const answered = misdirected
       ? this.#log(problem(421, 'This server does not answer to that name'), { request, bindings })
-      : await this.#app.fetch(request, bindings)
-    return guarded(answered)
+      : await this.#find(request, bindings)
+    return answered === SENT ? SENT : guarded(answered)
+  }
+
+  /** Most requests are for a path that is written out, and need no search. */
+  #find(request: Request, bindings: HttpBindings): Response | Promise<Response> {
+    const { method, url = '' } = bindings.incoming
+    const query = url.indexOf('?')
+    const owned = this.#exact.get(`${method} ${query < 0 ? url : url.slice(0, query)}`)
+    return owned ? this.#serve(owned, { request, bindings, params: {} }) : this.#app.fetch(request, bindings)
   }
 
   #mount(): void {
+    let hasPattern = false
     const methods = new Map<string, string[]>()
     for (const owned of this.#served()) {
       const { method, path } = owned.route
       methods.set(path, [...(methods.get(path) ?? []), method])
+      hasPattern ||= /[:*]/.test(path)
+      // Of two routes for one path the first is it, as the search has it.
+      if (!hasPattern) this.#exact.set(`${method} ${path}`, owned)
       this.#app.on(method, path, (c) =>
         this.#serve(owned, { request: c.req.raw, bindings: c.env, params: c.req.param() }),
       )
@@ -143,7 +158,8 @@ class Site {
           : (refused(found, access) ?? foreign(request, access))
     const caller = found instanceof Response ? undefined : found
     const answer = refusal ?? (await this.#run(owned, { request, bindings, params, remote, caller }))
-    return this.#log(answer, { request, bindings, path, plugin: owned.plugin, caller, began })
+    this.#log(answer, { request, bindings, path, plugin: owned.plugin, caller, began })
+    return answer instanceof Response ? answer : SENT
   }
 
   async #run(
@@ -155,25 +171,33 @@ class Site {
       remote,
       caller,
     }: Pick<HttpContext, 'request' | 'params' | 'remote' | 'caller'> & { bindings: HttpBindings },
-  ): Promise<Response> {
+  ): Promise<Response | HttpReply> {
     const log = this.#site.logOf(plugin)
-    const body = limitBody(request, route.bodyLimit ?? DEFAULT_BODY)
+    const { incoming, outgoing } = bindings
+    const body = limitBody(request, incoming, route.bodyLimit ?? DEFAULT_BODY)
     if (body.isTooLarge()) return tooLarge(body)
     const over = new AbortController()
     let hasStream = false
     // Nobody reads the answer any more, and the handler may never come to an end.
     const left = new Promise<Response>((resolve) => {
-      bindings.outgoing.once('close', () => {
+      outgoing.once('close', () => {
         // Most often all was said, and nobody waits to hear of it.
-        if (!hasStream && bindings.outgoing.writableFinished) return
+        if (!hasStream && outgoing.writableFinished) return
         over.abort()
         resolve(new Response(null, { status: CLIENT_GONE }))
       })
     })
     const { signal } = over
+    let url: URL | undefined
     const context: HttpContext = {
-      request: body.request,
-      url: new URL(request.url),
+      get request() {
+        return body.request
+      },
+      get url() {
+        url ??= new URL(request.url)
+        return url
+      },
+      body: () => body.read(),
       params,
       caller,
       remote,
@@ -187,22 +211,30 @@ class Site {
       timer = setTimeout(() => {
         over.abort()
         log.warn({ method: route.method, path: route.path }, 'a route did not answer in time')
+        // Nothing more is read of what comes so slowly.
+        if (!incoming.complete)
+          return resolve(problem(408, 'The request did not come in time', { connection: 'close' }))
         resolve(problem(503, 'No answer in time, try again later'))
       }, route.timeout ?? DEFAULT_TIMEOUT)
     })
     const end = this.#site.begin?.()
-    if (end) bindings.outgoing.once('close', end)
+    if (end) outgoing.once('close', end)
     const { streams } = this.#door
     const turn = streams.turn
     try {
       const answer = await Promise.race([Promise.resolve(route.handler(context)), timeUp, left])
       if (body.isTooLarge()) return tooLarge(body)
       hasStream = isStream(answer)
-      if (hasStream) streams.add(over, { turn, outgoing: bindings.outgoing })
+      if (hasStream) streams.add(over, { turn, outgoing })
       if (answer instanceof Response) return answer
-      throw new TypeError('the handler did not answer with a Response')
+      if (!isReply(answer))
+        throw new TypeError('the handler did not answer with a Response, or { status, headers, body }')
+      sendReply(outgoing, answer)
+      return answer
     } catch (error) {
       if (body.isTooLarge()) return tooLarge(body)
+      // Its body did not end: nobody is there to be answered.
+      if (incoming.destroyed && !incoming.complete) return new Response(null, { status: CLIENT_GONE })
       log.error({ error, method: route.method, path: route.path }, 'a route failed')
       return problem(500)
     } finally {
@@ -248,7 +280,10 @@ class Site {
     return this.#anonymous
   }
 
-  #log(answer: Response, asked: { request: Request; bindings: HttpBindings } & Partial<Logged>): Response {
+  #log<A extends Response | HttpReply>(
+    answer: A,
+    asked: { request: Request; bindings: HttpBindings } & Partial<Logged>,
+  ): A {
     const { request, bindings, path, plugin, caller, began } = asked
     this.#site.onAnswer?.({
       listener: this.#options.name,
@@ -323,18 +358,4 @@ function hostNameOf(request: Request): string {
 function remoteOf({ incoming }: HttpBindings): Endpoint {
   const { remoteAddress = '', remotePort = 0 } = incoming.socket
   return { address: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ''), port: remotePort }
-}
-
-/** Nothing that is said here is to be kept, framed, guessed at or sent on; a route that means something else says so itself. */
-const HEADERS: readonly (readonly [string, string])[] = [
-  ['cache-control', 'no-store'],
-  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['referrer-policy', 'no-referrer'],
-  ['x-content-type-options', 'nosniff'],
-]
-
-function guarded(answer: Response): Response {
-  const headers = new Headers(answer.headers)
-  for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value)
-  return new Response(answer.body, { status: answer.status, statusText: answer.statusText, headers })
 }

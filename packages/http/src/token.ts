@@ -1,5 +1,5 @@
 /** Tokens: who shows a secret is whom its hash names. */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { HttpCaller, HttpRole } from '@postroad/plugin'
 import type { HttpToken } from './options.ts'
 
@@ -56,7 +56,7 @@ export class Tokens {
 }
 
 function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex')
+  return hash('sha256', secret, 'hex')
 }
 
 const WINDOW_MS = 60_000

@@ -18,6 +18,11 @@ export interface HttpCaller {
 export interface HttpContext extends BaseContext {
   /** Its body may be read once; more octets than the route's `bodyLimit` reject, and are answered 413. */
   readonly request: Request
+  /**
+   * The whole body, in one piece: in place of reading that of `request`, and cheaper. Rejects when it has more octets than `bodyLimit`, or the client is
+   * gone before its end; what a handler then throws is answered for it.
+   */
+  body(): Promise<Buffer>
   readonly url: URL
   /** What stands for the `:names` of the path, decoded. */
   readonly params: Readonly<Record<string, string>>
@@ -37,6 +42,13 @@ export type HttpIdentify = (
   },
 ) => HttpCaller | undefined | Promise<HttpCaller | undefined>
 
+/** An answer in one piece. It costs less than a `Response`: for routes that programs ask a thousand times a second. */
+export interface HttpReply {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+}
+
 /** A method and a path, and what answers there. */
 export interface HttpRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -55,5 +67,5 @@ export interface HttpRoute {
   /** Milliseconds until there must be an answer; what it streams may take longer. Default 30,000. */
   readonly timeout?: number
   /** What it throws is answered 500, and logged; the text is not shown. */
-  readonly handler: (context: HttpContext) => Response | Promise<Response>
+  readonly handler: (context: HttpContext) => Response | HttpReply | Promise<Response | HttpReply>
 }

@@ -105,7 +105,7 @@ export {
   type QueueFeature,
 } from './hooks.ts'
 export { type Desk, desk, Host, type HostDesk, type HostOperator, type HostSetting, MetricsDesk } from './host.ts'
-export type { HttpCaller, HttpContext, HttpIdentify, HttpRole, HttpRoute } from './http.ts'
+export type { HttpCaller, HttpContext, HttpIdentify, HttpReply, HttpRole, HttpRoute } from './http.ts'
 export {
   type Action,
   type Allowed,

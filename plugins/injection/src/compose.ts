@@ -67,9 +67,10 @@ function multipart(kind: string, parts: readonly string[]): string {
 }
 
 function textPart(kind: 'plain' | 'html', text: string): string {
-  const lines = text.includes('\r') || text.includes('\n') ? text.replaceAll(/\r\n|\r|\n/g, '\r\n') : text
+  const hasLongLine = isLong(text)
+  const lines = BARE.test(text) ? text.replaceAll(/\r\n|\r|\n/g, '\r\n') : text
   const type = `Content-Type: text/${kind}; charset=utf-8\r\n`
-  if (isCarried(lines)) return `${type}Content-Transfer-Encoding: 7bit\r\n\r\n${ended(lines)}`
+  if (!hasLongLine && !ENCODED.test(lines)) return `${type}Content-Transfer-Encoding: 7bit\r\n\r\n${ended(lines)}`
   const octets = Buffer.from(lines)
   // Where most is beyond ASCII, base64 is shorter.
   if (octets.length > 1.5 * lines.length) return `${type}Content-Transfer-Encoding: base64\r\n\r\n${base64(octets)}`
@@ -77,19 +78,23 @@ function textPart(kind: 'plain' | 'html', text: string): string {
   return `${type}Content-Transfer-Encoding: quoted-printable\r\n\r\n${ended(encoded)}`
 }
 
-function ended(text: string): string {
-  return text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`
+/** Ends of lines that are not CRLF. */
+const BARE = /\r(?!\n)|(?<!\r)\n/
+/** What cannot be sent as it is, RFC 2045 §2.7. */
+const ENCODED = /[^\t\r\n -~]/
+
+/** Whether a line is too long to be sent as it is, RFC 2045 §2.7. Where a CR alone ends one, it may be taken for too long: then it is encoded. */
+function isLong(text: string): boolean {
+  let from = 0
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
+    if (at - from > MUST - 1) return true
+    from = at + 1
+  }
+  return text.length - from > MUST - 2
 }
 
-/** Whether text can be sent as it is: ASCII without control characters, in lines that are not too long, RFC 2045 §2.7. */
-function isCarried(text: string): boolean {
-  let from = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === 0x0a) from = at + 1
-    else if (code > 0x7e || (code < 0x20 && code !== 0x09 && code !== 0x0d) || at - from > MUST - 2) return false
-  }
-  return true
+function ended(text: string): string {
+  return text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`
 }
 
 function filePart({ filename, content, contentType, cid }: File): string {
@@ -119,12 +124,18 @@ function base64(content: Buffer): string {
 
 /** Fields with a grammar, in which an encoded word would mean something else. */
 function isStructured(name: string): boolean {
-  return /^(?:list-|feedback-id$|cfbl-|in-reply-to$|references$|auto-submitted$|precedence$|sender$|disposition-notification-to$)/i.test(
+  return /^(?:list-|Feedback-ID$|cfbl-|in-reply-to$|references$|auto-submitted$|precedence$|sender$|disposition-notification-to$)/i.test(
     name,
   )
 }
 
+let second = { at: 0, text: '' }
+
 /** RFC 5322 §3.3. */
 export function dateOf(date: number): string {
-  return new Date(date).toUTCString().replace('GMT', '+0000')
+  const at = Math.floor(date / 1_000)
+  // Many messages are made in one second.
+  if (second.at !== at || second.text === '')
+    second = { at, text: new Date(date).toUTCString().replace('GMT', '+0000') }
+  return second.text
 }

@@ -10,11 +10,16 @@ export interface NamedMailbox {
   readonly address: Address
 }
 
+/** Words of letters and digits, and an address: what most have, and no grammar is needed for. */
+const SIMPLE = /^([A-Za-z0-9]+(?: [A-Za-z0-9]+)*) <([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)>$/
+
 /** `ann@example.com`, `Ann <ann@example.com>` or both apart; a sentence when it is no address. */
 export function readMailbox(input: AddressInput): NamedMailbox | string {
   if (typeof input !== 'string') return mailbox(input.name ?? '', input.address)
   const plain = parse(input)
   if (plain) return { name: '', address: plain }
+  const [, name, address] = SIMPLE.exec(input) ?? []
+  if (name !== undefined && address !== undefined) return mailbox(name, address)
   const [first, ...more] = addressparser(input)
   if (!first || more.length > 0 || !first.address)
     return more.length > 0

@@ -1,5 +1,6 @@
 /** Why a request is not taken, as programs read it: problem details of RFC 9457, with the place of each fault. */
 import { STATUS_CODES } from 'node:http'
+import type { HttpReply } from '@postroad/plugin'
 
 /** One thing that is wrong. */
 export interface Fault {
@@ -41,11 +42,12 @@ export class RequestRefused extends Error {
     }
   }
 
-  get response(): Response {
-    return new Response(JSON.stringify(this.problem), {
+  get reply(): HttpReply {
+    return {
       status: this.status,
       headers: { ...this.options.headers, 'content-type': 'application/problem+json' },
-    })
+      body: JSON.stringify(this.problem),
+    }
   }
 }
 

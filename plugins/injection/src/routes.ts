@@ -1,5 +1,5 @@
 /** The routes: from a request to an answer. */
-import type { Host, HttpContext, HttpRoute, Logger, Queue } from '@postroad/plugin'
+import type { Host, HttpContext, HttpReply, HttpRoute, Logger, Queue } from '@postroad/plugin'
 import { QueueDesk } from '@postroad/queue-engine'
 import { checked } from './check.ts'
 import type { InjectionClient } from './client.ts'
@@ -9,6 +9,7 @@ import type { InjectionOptions } from './options.ts'
 import { below, RequestRefused } from './refusal.ts'
 import { type MessageReading, type Outgoing, readMessage } from './request.ts'
 import { batch as batchSchema, type MessageInput, message as messageSchema } from './schema.ts'
+import { simpleMessage } from './simple.ts'
 import { cancel, stateOf } from './state.ts'
 import { submit, type TakenMessage } from './submit.ts'
 import { readTemplate } from './template.ts'
@@ -62,7 +63,7 @@ export function routesFor(deps: RoutesDeps): readonly HttpRoute[] {
       summary: 'What has become of a message',
       handler: (context) =>
         injection.answer(context, async (client) =>
-          Response.json(await stateOf(deps.host, context.params['id'] ?? '', client)),
+          json(200, JSON.stringify(await stateOf(deps.host, context.params['id'] ?? '', client))),
         ),
     },
     {
@@ -73,7 +74,7 @@ export function routesFor(deps: RoutesDeps): readonly HttpRoute[] {
       handler: (context) =>
         injection.answer(context, async (client) => {
           await cancel(deps.host, context.params['id'] ?? '', client)
-          return new Response(null, { status: 204 })
+          return { status: 204 }
         }),
     },
   ]
@@ -96,31 +97,35 @@ class Injection {
     this.#deps = deps
   }
 
-  async answer(context: HttpContext, work: (client: InjectionClient) => Promise<Response>): Promise<Response> {
+  async answer(context: HttpContext, work: (client: InjectionClient) => Promise<HttpReply>): Promise<HttpReply> {
     try {
       return await work(this.#deps.clientOf(context.caller?.name ?? ''))
     } catch (error) {
-      if (error instanceof RequestRefused) return error.response
+      if (error instanceof RequestRefused) return error.reply
       throw error
     }
   }
 
   /** Reads the body, within what all bodies together may take, and answers it once. */
-  post(context: HttpContext, work: (body: Body, client: InjectionClient) => Promise<RequestAnswer>): Promise<Response> {
+  post(
+    context: HttpContext,
+    work: (body: Body, client: InjectionClient) => Promise<RequestAnswer>,
+  ): Promise<HttpReply> {
     return this.answer(context, async (client) => {
-      const { request, url } = context
-      const key = readKey(request.headers.get('idempotency-key'))
-      const type = typeOf(request)
-      const size = Number(request.headers.get('content-length') ?? client.size)
+      const { headers } = context.request
+      const key = readKey(headers.get('idempotency-key'))
+      const type = typeOf(headers)
+      const size = Number(headers.get('content-length') ?? client.size)
       if (this.#reading > 0 && this.#reading + size > this.#deps.options.memory)
         throw new RequestRefused(503, { detail: 'Too many octets are being read now', headers: { 'retry-after': '1' } })
       this.#reading += size
       try {
-        const octets = Buffer.from(await request.arrayBuffer())
-        if (key === undefined) return responseOf(await work({ octets, type, name: undefined }, client))
+        const octets = await context.body()
+        if (key === undefined) return replyOf(await work({ octets, type, name: undefined }, client))
+        const { url } = context
         const about = `${url.pathname}${url.search} ${type}`
         const asked = { caller: client.name, key, body: octets, about }
-        return responseOf(await this.#deps.idempotency.once(asked, (name) => work({ octets, type, name }, client)))
+        return replyOf(await this.#deps.idempotency.once(asked, (name) => work({ octets, type, name }, client)))
       } finally {
         this.#reading -= size
       }
@@ -129,7 +134,7 @@ class Injection {
 
   async message({ octets, type, name }: Body, client: InjectionClient, context: HttpContext): Promise<RequestAnswer> {
     const isWhole = type === 'message/rfc822'
-    const input = isWhole ? queryInput(context.url) : checked(messageSchema, readJson(octets))
+    const input = isWhole ? queryInput(context.url) : checkedMessage(readJson(octets))
     const outgoing = await readMessage(input, this.#readingFor(client, name), isWhole ? { octets } : {})
     if (input.recipients) return many(await this.#sendAll(outgoing, client, { name, context }))
     const [only] = outgoing
@@ -225,16 +230,17 @@ function isTemporary(status: number): boolean {
   return status === 429 || status >= 500
 }
 
-function responseOf({ status, body, isReplay }: RequestAnswer & { readonly isReplay?: boolean }): Response {
-  return new Response(body, {
-    status,
-    headers: { 'content-type': 'application/json', ...(isReplay && { 'idempotency-replayed': 'true' }) },
-  })
+function replyOf({ status, body, isReplay }: RequestAnswer & { readonly isReplay?: boolean }): HttpReply {
+  return json(status, body, isReplay ? { 'idempotency-replayed': 'true' } : undefined)
+}
+
+function json(status: number, body: string, headers?: Readonly<Record<string, string>>): HttpReply {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body }
 }
 
 /** A form, which any page may send, cannot say that it is JSON, or a message. */
-function typeOf(request: Request): string {
-  const [type = ''] = (request.headers.get('content-type') ?? '').toLowerCase().split(';')
+function typeOf(headers: Headers): string {
+  const [type = ''] = (headers.get('content-type') ?? '').toLowerCase().split(';')
   const found = type.trim()
   if (found === 'application/json' || found === 'message/rfc822') return found
   throw new RequestRefused(415, {
@@ -278,9 +284,13 @@ function checkedBatch(
   return { allValid, messages: list.map((each) => checkedOne(each)) }
 }
 
+function checkedMessage(value: unknown): MessageInput {
+  return simpleMessage(value) ?? checked(messageSchema, value)
+}
+
 function checkedOne(value: unknown): MessageInput | RequestRefused {
   try {
-    const input = checked(messageSchema, value)
+    const input = checkedMessage(value)
     return input.recipients
       ? new RequestRefused(422, { faults: [{ pointer: '#/recipients', detail: 'is for a request of its own' }] })
       : input

@@ -23,7 +23,9 @@ async function ask(method: string, path: string, { label = '', body = '', query 
   const url = new URL(`http://localhost${path.replace(':label', label)}?${query}`)
   const request = new Request(url, { method, ...(method === 'POST' && { body }) })
   // `as`: what these routes look at.
-  return await route.handler({ request, url, params: { label }, log } as unknown as HttpContext)
+  const answer = await route.handler({ request, url, params: { label }, log } as unknown as HttpContext)
+  assert.ok(answer instanceof Response)
+  return answer
 }
 
 test('POST /v1/junk/learn: a message is learned for who is named, once', async () => {
