@@ -8,7 +8,7 @@ import { type App, type Config, createServer } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { maildir } from '@postroad/maildir'
-import { Dns } from '@postroad/plugin'
+import { Dns, definePlugin } from '@postroad/plugin'
 import { proxy } from '@postroad/proxy'
 import { quarantine } from '@postroad/quarantine'
 import { queue } from '@postroad/queue'
@@ -127,6 +127,26 @@ test('folders that cannot be made are found once, by what is in the way; of mail
   const whole = await found((app) => app.use(routing({})).use(quarantine({})).use(queue()), { folder: 'file' })
   assert.equal(whole.length, 1, whole.join('\n'))
   assert.match(whole[0] ?? '', /^ERR_FOLDER server: folder .*file cannot be used: ENOTDIR: /)
+})
+
+test('what a plugin asks for again and again, with each mail perhaps, is noted once', async () => {
+  const noted: string[] = []
+  const asking = definePlugin({
+    name: 'asking',
+    setup: async ({ resolve, folder: own }) => {
+      for (let n = 0; n < 3; n++) noted.push(resolve('secret'), await own())
+      return {}
+    },
+  })
+  const files: string[] = []
+  const server = await createServer(
+    { folder: 'kept', log: { format: 'silent' }, setup: (app) => void app.use(asking()).listen({ port: 0 }) },
+    { base: folder, looks: true, onFile: (file) => void files.push(file) },
+  )
+  await server.close()
+  assert.equal(noted.length, 6)
+  assert.equal(new Set(noted).size, 2)
+  assert.deepEqual(files, [path.join(folder, 'secret')])
 })
 
 test('a table that is missing is a mistake of the configuration', async () => {

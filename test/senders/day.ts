@@ -32,6 +32,8 @@ const FBL = 'fbl@b.day.test'
 /** Clients of programs, and connections of those who report. */
 const AT_ONCE = 64
 const REPORTERS = 8
+/** Reports of one connection. */
+const PER_SESSION = 100
 
 /** How it went. */
 export interface DayReport {
@@ -202,14 +204,23 @@ export async function runDay({
     const progress = (): number => ended
     let complaintMs = 0
     const report = async (): Promise<void> => {
-      const client = await greet(mxPort)
+      let client: SmtpClient | undefined
+      let [used, idle] = [0, 0]
       for (;;) {
         const one = reports.shift()
+        // A server ends sessions that idle, and those that bring too much.
+        if (client && (used >= PER_SESSION || (!one && (isOver || ++idle > 50)))) {
+          await client.quit()
+          client = undefined
+        }
         if (!one) {
-          if (isOver) break
+          if (isOver) return
           await sleep(20)
           continue
         }
+        used = client ? used + 1 : 1
+        idle = 0
+        client ??= await greet(mxPort)
         const started = performance.now()
         const dot = await deliver(client, one.to, one.message)
         if (!dot.startsWith('250')) throw new Error(`a report was answered ${dot}`)
@@ -221,7 +232,6 @@ export async function runDay({
         }
         complaintMs = Math.max(complaintMs, performance.now() - started)
       }
-      await client.quit()
     }
     const reporters = Promise.all(Array.from({ length: REPORTERS }, report))
     reporters.catch(() => {}) // it is awaited later

@@ -27,9 +27,9 @@ export class TokenKeys {
    * @throws {Error} when the file can be read by others, or is none of keys
    */
   async all(): Promise<readonly TokenKey[]> {
-    const file = await this.#file()
     const now = performance.now()
     if (this.#known && now - this.#known.lookedAt < FRESH_MS) return this.#known.keys
+    const file = await this.#file()
     const version = await versionOf(file)
     if (version === undefined) await write(file, [fresh()], false)
     else if (this.#known?.version === version) {

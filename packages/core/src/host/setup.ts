@@ -62,10 +62,14 @@ async function start(
   { services, context }: { services: Services; context: SetupContext },
 ): Promise<void> {
   const { plugin, name } = use
+  // A plugin may ask for them with each mail: they are noted once.
+  const noted = new Set<string>()
+  const own = path.join(context.folder, name)
+  let isNoted = false
   const folder = async (): Promise<string> => {
-    const own = path.join(context.folder, name)
     if (!context.looks) await mkdir(own, { recursive: true, mode: 0o700 })
-    context.places.folders.push({ path: own, at: '', plugin: name, scope: use.scope, isMade: true })
+    if (!isNoted) context.places.folders.push({ path: own, at: '', plugin: name, scope: use.scope, isMade: true })
+    isNoted = true
     return own
   }
   const log = context.log.child({ plugin: name })
@@ -90,6 +94,8 @@ async function start(
       folder,
       resolve(file) {
         const absolute = path.resolve(context.base, file)
+        if (noted.has(absolute)) return absolute
+        noted.add(absolute)
         context.onFile(absolute)
         context.places.files.push({ path: absolute, plugin: name, scope: use.scope })
         return absolute
