@@ -10,6 +10,7 @@ export class Circuit {
   readonly #random: () => number
   #failures = 0
   #opensAt = 0
+  #failedAt = Number.NEGATIVE_INFINITY
 
   constructor(random: () => number = Math.random) {
     this.#random = random
@@ -33,9 +34,16 @@ export class Circuit {
   succeeded(): void {
     this.#failures = 0
     this.#opensAt = 0
+    this.#failedAt = Number.NEGATIVE_INFINITY
   }
 
-  failed(elapsed: number, retryAfterMs = 0): void {
+  /** A request has failed that began at `startedAt`. Those that were on their way together have failed once. */
+  failed(elapsed: number, startedAt: number, retryAfterMs = 0): void {
+    if (startedAt <= this.#failedAt) {
+      this.#opensAt = Math.max(this.#opensAt, elapsed + retryAfterMs)
+      return
+    }
+    this.#failedAt = elapsed
     this.#failures++
     const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#failures - 1, 20))
     // Half of it is chance: those who wait for one server do not come together.

@@ -8,17 +8,22 @@ import { type EventOutcome, type EventSink, whyOf } from './sink.ts'
 export function functionSink(deliver: NonNullable<EndpointOptions['deliver']>, timeoutMs: number): EventSink {
   return {
     async deliver(events, signal) {
-      const late = AbortSignal.timeout(timeoutMs)
-      const until = AbortSignal.any([signal, late])
       const given = events.map(({ payload }): ToldEvent => JSON.parse(payload)) // the queue wrote it
-      const ended = new Promise<never>((_, reject) => {
-        until.addEventListener('abort', () => reject(new Error('it took too long')), { once: true })
-      })
+      const late = new AbortController()
+      const timer = setTimeout(() => late.abort(), timeoutMs)
+      const until = AbortSignal.any([signal, late.signal])
       try {
-        await Promise.race([Promise.resolve(deliver(given, { signal: until })), ended])
+        until.throwIfAborted()
+        await new Promise<void>((resolve, reject) => {
+          until.addEventListener('abort', () => reject(new Error('it took too long')), { once: true })
+          // What is thrown at once rejects as well.
+          Promise.resolve(deliver(given, { signal: until })).then(resolve, reject)
+        })
         return { kind: 'ok' }
       } catch (error) {
         return { kind: 'failed', why: whyOf(error) }
+      } finally {
+        clearTimeout(timer)
       }
     },
   }

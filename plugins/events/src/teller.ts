@@ -331,7 +331,7 @@ export class Teller {
     } else if (outcome.kind === 'gone') await this.#switchOff(outcome.why)
     else {
       const wasOpen = this.#circuit.isOpen
-      this.#circuit.failed(this.#elapsed(), outcome.kind === 'failed' ? outcome.retryAfterMs : undefined)
+      this.#circuit.failed(this.#elapsed(), startedAt, outcome.kind === 'failed' ? outcome.retryAfterMs : undefined)
       if (this.#circuit.isOpen && !wasOpen)
         log.warn(
           { endpoint: endpoint.name, why: outcome.why, failures: this.#circuit.failures },
