@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,3 +32,17 @@ for (const isDurable of [true, false])
     while (exit() > 0 && Date.now() < until) await sleep(5)
     assert.equal(exit(), 0)
   })
+
+test('an error that nobody catches while lmdb writes is told before the process is killed, one that is caught is not', () => {
+  const ended = (how: string) => {
+    const begins = `const { threadBegins } = await import(${JSON.stringify(new URL('./exit.ts', import.meta.url).href)}); threadBegins()\n`
+    const args = ['--no-warnings', '--input-type=module', '--eval', `${begins}${how}`]
+    const { signal, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    return [signal, /Error: what it was\n +at /.test(stderr)]
+  }
+  const fails = "setTimeout(() => { throw new Error('what it was') })"
+  assert.deepEqual(ended(fails), ['SIGKILL', true])
+  assert.deepEqual(ended("void Promise.reject(new Error('what it was'))"), ['SIGKILL', true])
+  const caught = "process.on('uncaughtException', () => setTimeout(() => process.exit(0), 50))"
+  assert.deepEqual(ended(`${caught}; ${fails}`), ['SIGKILL', false])
+})
