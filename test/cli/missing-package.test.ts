@@ -39,7 +39,7 @@ ${EXPORT} defineConfig({ hostname: 'mx.test', setup: (app) => void app.use(all.$
 }
 
 test('an optional peer that a plugin imports when it is set up', async () => {
-  const folder = await without('telemetry', ['prom-client', 'zod', '@postroad/siblings'])
+  const folder = await without('telemetry', ['prom-client', 'zod', '@postroad/siblings', '@postroad/options'])
   const err = await check(folder, 'telemetry', 'telemetry({ traces: true })')
   assert.match(
     err,

@@ -47,6 +47,7 @@ before(async () => {
   for (const name of ['config', 'plugins']) mkdirSync(path.join(folder, name))
   writeFileSync(path.join(folder, 'plugins/members.js'), 'exports.register = function () {}\n')
   process.env['REDIS_URL'] = 'redis://127.0.0.1:6379'
+  process.env['EVENTS_SECRET'] = `whsec_${Buffer.alloc(32, 's').toString('base64')}`
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
 

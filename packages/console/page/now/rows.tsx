@@ -96,7 +96,7 @@ export function Rows({ list, stages, selected, scroll, select, onTop }: Props) {
         )
       })}
       {tip && (
-        <div id="tip" role="tooltip" style={{ left: `${tip.x}px`, top: `${tip.y}px` }}>
+        <div id="tip" aria-hidden="true" style={{ left: `${tip.x}px`, top: `${tip.y}px` }}>
           <b>{tip.plugin}</b>
           <span class={cssOf(tip.cell.kind)}>{wordOf(tip.cell)}</span>
           {tip.cell.ms !== undefined && <small>{bare(tip.cell.ms)} ms</small>}
