@@ -6,9 +6,11 @@ import { embeddedServices } from '@postroad/embedded'
 import { injection } from '@postroad/injection'
 import { Dns } from '@postroad/plugin'
 import { queue } from '@postroad/queue'
+import { redis } from '@postroad/redis'
+import { redisQueue } from '@postroad/redis-queue'
 import { routing } from '@postroad/routing'
 
-const [folder = '', secret = ''] = process.argv.slice(2)
+const [folder = '', secret = '', url = ''] = process.argv.slice(2)
 const services = embeddedServices(`${folder}/services`)
 const server = await createServer(
   {
@@ -16,16 +18,16 @@ const server = await createServer(
     folder,
     log: { format: 'silent' },
     setup(app) {
-      app
-        .use(routing({ domains: { 'example.com': { via: 'smtp', host: '127.0.0.1', port: 1 } } }))
-        .use(queue({ minFree: 0, smtp: { tls: { mode: 'none' } } }))
-        .use(injection({ clients: { shop: { senders: ['shop.example'] } } }))
-        .listen({
-          name: 'api',
-          protocol: 'http',
-          port: 0,
-          tokens: [{ name: 'shop', sha256: createHash('sha256').update(secret).digest('hex'), roles: ['send'] }],
-        })
+      app.use(routing({ domains: { 'example.com': { via: 'smtp', host: '127.0.0.1', port: 1 } } }))
+      const smtp = { tls: { mode: 'none' } } as const
+      if (url === '') app.use(queue({ minFree: 0, smtp }))
+      else app.use(redis({ url })).use(redisQueue({ smtp }))
+      app.use(injection({ clients: { shop: { senders: ['shop.example'] } } })).listen({
+        name: 'api',
+        protocol: 'http',
+        port: 0,
+        tokens: [{ name: 'shop', sha256: createHash('sha256').update(secret).digest('hex'), roles: ['send'] }],
+      })
     },
   },
   { services: [...services.services, { service: Dns, create: () => zoneDns({}) }] },

@@ -9,6 +9,10 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbStore } from '@postroad/embedded'
 import { readAll } from '@postroad/mail'
+import { Link } from '../../plugins/redis/src/link.ts'
+import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
+import { linkOptions, silent } from '../cluster/link.ts'
+import { DURABLE, type RedisServer, startRedis } from '../cluster/redis.ts'
 
 const SECRET = 'prt_kill'
 const WORKER = join(import.meta.dirname, 'kill-worker.ts')
@@ -23,10 +27,14 @@ export interface Killed {
   readonly retries: number
 }
 
-/** @throws {AssertionError} when mail was lost, doubled, or has another id than was said */
-export async function killed(kills: number, random: () => number): Promise<Killed> {
+/**
+ * @param queue `redis`: the queue is there, and it is killed as often as the server
+ * @throws {AssertionError} when mail was lost, doubled, or has another id than was said
+ */
+export async function killed(kills: number, random: () => number, queue: 'lmdb' | 'redis' = 'lmdb'): Promise<Killed> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-injection-kill-'))
-  const world = new World(folder, random)
+  await using redis = queue === 'redis' ? await startRedis(DURABLE) : undefined
+  const world = new World(folder, random, redis)
   try {
     await world.begin()
     const clients = Array.from({ length: CLIENTS }, () => world.client())
@@ -46,6 +54,7 @@ class World {
   isOver = false
   readonly #folder: string
   readonly #random: () => number
+  readonly #redis: RedisServer | undefined
   #server: ChildProcess | undefined
   #port: Promise<number> = Promise.resolve(0)
   #asked = 0
@@ -54,14 +63,15 @@ class World {
   /** Ids that were said, by the key of the message. */
   readonly #said = new Map<string, string>()
 
-  constructor(folder: string, random: () => number) {
+  constructor(folder: string, random: () => number, redis: RedisServer | undefined) {
     this.#folder = folder
+    this.#redis = redis
     this.#random = random
   }
 
   async begin(): Promise<void> {
     const flags = ['--conditions=@postroad/source', '--no-warnings']
-    const server = spawn(process.execPath, [...flags, WORKER, this.#folder, SECRET], {
+    const server = spawn(process.execPath, [...flags, WORKER, this.#folder, SECRET, this.#redis?.url ?? ''], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     this.#server = server
@@ -84,9 +94,15 @@ class World {
     const from = this.#answered + Math.floor(this.#random() * 30)
     while (this.#answered <= from) await sleep(1)
     for (let turns = Math.floor(this.#random() * 40); turns > 0; turns--) await new Promise(setImmediate)
-    await this.end()
+    // The one and then the other: what fails under a server that lives is another matter.
+    if (this.#redis && this.kills % 2 === 1) {
+      await this.#redis.kill()
+      await this.#redis.start()
+    } else {
+      await this.end()
+      await this.begin()
+    }
     this.kills++
-    await this.begin()
   }
 
   async client(): Promise<void> {
@@ -135,7 +151,7 @@ class World {
 
   /** All that is in the queue, against what was said. */
   async judge(): Promise<Omit<Killed, 'kills'>> {
-    const store = await openLmdbStore({ folder: join(this.#folder, 'queue'), minFreeBytes: 0 })
+    const { store, close } = await this.#opened()
     try {
       const found = new Map<string, string[]>()
       for await (const { message } of store.list()) {
@@ -148,7 +164,16 @@ class World {
       assert.equal(found.size, this.#said.size, 'what nobody has heard of')
       return { requests: this.#asked, messages: found.size, retries: this.#retries }
     } finally {
-      await store.close()
+      await close()
     }
+  }
+
+  async #opened() {
+    if (this.#redis) {
+      const link = new Link(linkOptions({ url: this.#redis.url }), silent)
+      return { store: new RedisStore({ link, name: 'mail' }), close: () => link.close() }
+    }
+    const store = await openLmdbStore({ folder: join(this.#folder, 'queue'), minFreeBytes: 0 })
+    return { store, close: () => store.close() }
   }
 }

@@ -45,7 +45,8 @@ export interface ServerShape {
   readonly plugins?: readonly Plugin[]
   /** Kept: the caller removes it. */
   readonly folder?: string
-  readonly log?: 'json'
+  /** Of the listener. */
+  readonly limits?: { readonly requestTimeoutMs: number; readonly headerTimeoutMs: number }
 }
 
 const NAMES = ['shop', 'news', 'nobody'] as const
@@ -53,7 +54,7 @@ const NAMES = ['shop', 'news', 'nobody'] as const
 /** Starts it; it ends with the test. */
 export async function start(
   t: TestContext,
-  { options = {}, plugins = [], folder: given }: ServerShape = {},
+  { options = {}, plugins = [], folder: given, limits }: ServerShape = {},
 ): Promise<InjectionServer> {
   const folder = given ?? (await mkdtemp(join(tmpdir(), 'postroad-injection-')))
   const services = embeddedServices(join(folder, 'services'))
@@ -83,6 +84,7 @@ export async function start(
             name: 'api',
             protocol: 'http',
             port: 0,
+            ...(limits && { limits }),
             tokens: made.map(({ name, sha256 }) => ({ name, sha256, roles: ['send'] })),
           })
       },
