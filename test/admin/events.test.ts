@@ -176,7 +176,7 @@ test('what a plugin has thrown is told to those who operate, and to no one who o
     name: 'broken',
     hooks: {
       message() {
-        throw new Error('no such file: /home/secret')
+        throw new Error('no such file: /srv/secret')
       },
     },
   })
@@ -193,7 +193,7 @@ test('what a plugin has thrown is told to those who operate, and to no one who o
   }
   await again.reader.until((told) => ends(told).length > 0)
   await again.operator.until((told) => ends(told).length > 0)
-  const isIn = (told: unknown) => JSON.stringify(told).includes('/home/secret')
+  const isIn = (told: unknown) => JSON.stringify(told).includes('/srv/secret')
   assert.deepEqual([isIn(ends(operator.told)), isIn(ends(again.operator.told))], [true, true])
   assert.deepEqual([isIn(reader.told), isIn(again.reader.told)], [false, false])
   const opinions = (told: readonly Told[]) => ends(told)[0]?.record.opinions?.map(({ plugin, kind }) => [plugin, kind])
