@@ -5,34 +5,28 @@ const SMALL = 4_096
 const LARGE = 10 * 1024 * 1024
 const QUEUEING = ['postfix', 'haraka', 'smtp-server-queue', 'postroad-queue']
 
+/** Small mail that is passed on before 250, and that is kept and delivered: warm enough that the compiler is done. */
+const PASSED_ON = { sessions: 20, octets: SMALL, messages: 4_000, warmUp: 15_000 }
+const KEPT = { sessions: 20, octets: SMALL, messages: 3_000, warmUp: 15_000, forwards: true }
+
 export const QUEUE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'proxy',
     title: '20 sessions, 4 KB, passed on to a sink before 250',
     targets: ['smtp-server-nodemailer', 'postroad-proxy'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 15_000,
+    ...PASSED_ON,
   },
   {
     name: 'queue',
     title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
     targets: QUEUEING,
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 15_000,
-    forwards: true,
+    ...KEPT,
   },
   {
     name: 'proxy-chunks',
     title: '20 sessions, 4 KB, passed on before 250 to a sink that offers CHUNKING',
     targets: ['smtp-server-nodemailer', 'postroad-proxy'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 15_000,
+    ...PASSED_ON,
     sink: 'sink',
     isLong: true,
   },
@@ -40,11 +34,7 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     name: 'queue-chunks',
     title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink that offers CHUNKING',
     targets: QUEUEING,
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 15_000,
-    forwards: true,
+    ...KEPT,
     sink: 'sink',
     isLong: true,
   },
@@ -53,11 +43,7 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     title:
       '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink by MX: without and with DANE and MTA-STS',
     targets: ['postroad-queue-mx', 'postroad-queue-trust'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 15_000,
-    forwards: true,
+    ...KEPT,
     isLong: true,
   },
   {
@@ -75,11 +61,7 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     name: 'redis-queue',
     title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink: embedded, and in Redis',
     targets: ['postroad-queue', 'postroad-redis-queue'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 3_000,
-    warmUp: 15_000,
-    forwards: true,
+    ...KEPT,
     isLong: true,
   },
   {

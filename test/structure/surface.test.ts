@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { ROOT, readWorkspaces, type Workspace } from './workspace.ts'
 
 /** Names that all published packages export together. A name more needs somebody outside of its package who imports it; when names go, lower this. */
-const PUBLIC_NAMES = 914
+const PUBLIC_NAMES = 918
 
 /** An entry of a package, `.` or `./zod`, and the text of its source. */
 interface Entry {

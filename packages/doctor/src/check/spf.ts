@@ -125,16 +125,7 @@ async function forAddress(
     context: { dns, signal },
   }: { readonly record: string; readonly hostname: string; readonly context: DoctorContext },
 ): Promise<HealthFinding | undefined> {
-  const { status } = await evaluateSpf({
-    sender: `postmaster@${domain}`,
-    ip,
-    helo: hostname,
-    mta: hostname,
-    resolver: nodeResolver(dns, signal),
-    strict: true,
-    maxElapsedTime: 20_000,
-  })
-  const { result, comment } = status as { readonly result: string; readonly comment?: string } // mailauth's own words
+  const { result, comment } = await spfOf(domain, ip, { dns, hostname, signal })
   if (result === 'pass') return ok(domain, `${ip} passes: ${record}`)
   if (result === 'temperror') return unknown(domain, `what the SPF record of ${domain} leads to`, 'temperror')
   const fix = `Add ${ip.includes(':') ? 'ip6' : 'ip4'}:${ip} to the record of ${domain}.`
@@ -144,4 +135,22 @@ async function forAddress(
       fix: 'Correct the record.',
     })
   return fault(domain, `${ip}, from where we send, gets ${result}: ${record}`, { rfc: 'RFC 7208 §2.6', fix })
+}
+
+/** What SPF says of mail with a reverse-path in this domain, from this address. */
+export async function spfOf(
+  domain: string,
+  ip: string,
+  { dns, hostname, signal }: Pick<DoctorContext, 'dns' | 'hostname' | 'signal'>,
+): Promise<{ readonly result: string; readonly comment?: string }> {
+  const { status } = await evaluateSpf({
+    sender: `postmaster@${domain}`,
+    ip,
+    helo: hostname,
+    mta: hostname,
+    resolver: nodeResolver(dns, signal),
+    strict: true,
+    maxElapsedTime: 20_000,
+  })
+  return status as { readonly result: string; readonly comment?: string } // mailauth's own words
 }

@@ -1,6 +1,7 @@
 /** Whether the domain of the field From is one that mail can be answered to, and what passes is of that domain. */
-import { evaluateDmarc, evaluateSpf, nodeResolver } from '@postroad/mailauth'
+import { evaluateDmarc, nodeResolver } from '@postroad/mailauth'
 import type { HealthFinding } from '@postroad/plugin'
+import { spfOf } from '../check/spf.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { fault, ok, remark, unknown } from '../finding.ts'
 import { addressesOf, look } from '../look.ts'
@@ -55,7 +56,7 @@ async function aligned(domain: string, context: DoctorContext): Promise<readonly
   const said: HealthFinding[] = []
   const passing: string[] = []
   for (const path of paths) {
-    const result = ip === undefined ? undefined : await spfOf(path, ip, context)
+    const result = ip === undefined ? undefined : (await spfOf(path, ip, context)).result
     if (result === undefined || result === 'temperror')
       said.push(unknown(path, 'whether SPF passes', result ?? 'no address is known: say --address'))
     else if (result === 'pass') passing.push(path)
@@ -108,19 +109,6 @@ async function aligned(domain: string, context: DoctorContext): Promise<readonly
       fix: `Sign with d=${domain}, or send with a reverse-path in ${domain} or below it.`,
     }),
   ]
-}
-
-async function spfOf(domain: string, ip: string, { dns, hostname, signal }: DoctorContext): Promise<string> {
-  const { status } = await evaluateSpf({
-    sender: `postmaster@${domain}`,
-    ip,
-    helo: hostname,
-    mta: hostname,
-    resolver: nodeResolver(dns, signal),
-    strict: true,
-    maxElapsedTime: 20_000,
-  })
-  return (status as { readonly result: string }).result // mailauth's own words
 }
 
 /** Domains of the field From: those of messages, else those that were asked about. */

@@ -1,8 +1,9 @@
 /** A digest as a message: what was set aside for somebody, as text and as HTML, with links. */
 import { createHash } from 'node:crypto'
+import { escapeHtml } from '@postroad/options/link'
 import type { DigestContent, DigestItem } from './collect.ts'
 import type { LinkAction } from './link.ts'
-import { escapeHtml, messagesInWords, plainWords, strangeHtml, timeInWords } from './text.ts'
+import { messagesInWords, plainWords, strangeHtml, timeInWords } from './text.ts'
 
 /** What is written. */
 export interface DigestMail extends DigestContent {

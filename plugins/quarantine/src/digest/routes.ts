@@ -1,6 +1,7 @@
 /** What answers where a link of a digest leads. A GET shows what would be done and does nothing: programs that look at mail follow links. */
 
 import type { TokenKeys } from '@postroad/options'
+import { LinkCounts } from '@postroad/options/link'
 import type { HttpContext, HttpRoute, QuarantineDesk, Store } from '@postroad/plugin'
 import type { Vault } from '../vault.ts'
 import { type LinkAction, type OpenedLink, openLink } from './link.ts'
@@ -21,11 +22,6 @@ export const LINK_PATH = '/q'
 const USED = 'quarantine:link:'
 /** Milliseconds for which it is known what a link has done. */
 const REMEMBERED_MS = 30 * 86_400_000
-/** Wrong links of one address in a minute; then it waits. */
-const WRONG = 30
-/** Requests for one right link in a minute. */
-const RIGHT = 20
-
 const INVALID: PageWords = {
   status: 404,
   title: 'This link is not valid',
@@ -61,13 +57,11 @@ const WAIT: PageWords = { status: 429, title: 'Too many requests', text: 'Please
 
 /** The two routes. */
 export function linkRoutes(deps: LinkDeps): readonly HttpRoute[] {
-  const counts = new Counts()
+  const counts = new LinkCounts()
   const path = `${LINK_PATH}/:link`
   const answer = async (context: HttpContext, isMeant: boolean): Promise<Response> => {
     const link = openLink(context.params['link'] ?? '', await deps.keys.all())
-    const key = link === undefined ? `wrong ${networkOf(context.remote.address)}` : `right ${link.mark}`
-    if (!counts.take(key, link === undefined ? WRONG : RIGHT, context.now()))
-      return pageOf(WAIT, { 'retry-after': '60' })
+    if (!counts.take(link?.mark, context.remote.address, context.now())) return pageOf(WAIT, { 'retry-after': '60' })
     if (link === undefined) return pageOf(INVALID)
     return pageOf(await (isMeant ? act(link, context, deps) : show(link, context, deps)))
   }
@@ -129,24 +123,4 @@ async function release(
   for (const { to: address, released, reply } of outcomes)
     if (!released) context.log.warn({ id, to: address, reply }, 'a message was not released by its link')
   return outcomes.length > 0 && outcomes.every(({ released }) => released)
-}
-
-/** An IPv6 network of one customer, as everywhere; an address else. */
-function networkOf(address: string): string {
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
-}
-
-/** So many a minute, of each key; there is no more of it than a flood of strangers may fill. */
-class Counts {
-  readonly #counts = new Map<string, number>()
-  #minute = 0
-
-  take(key: string, most: number, now: number): boolean {
-    const minute = Math.floor(now / 60_000)
-    if (minute !== this.#minute || this.#counts.size > 10_000) this.#counts.clear()
-    this.#minute = minute
-    const count = (this.#counts.get(key) ?? 0) + 1
-    this.#counts.set(key, count)
-    return count <= most
-  }
 }

@@ -1,5 +1,7 @@
 /** Words of strangers in a mail and on a page of ours: they stay words, on their line, in their direction, and nothing to click on. */
 
+import { escapeHtml } from '@postroad/options/link'
+
 /** Longest text of a stranger's that is shown, in characters. */
 const MOST = 160
 
@@ -25,19 +27,6 @@ export function plainWords(text: string): string {
     .replaceAll('://', '[://]')
     .replaceAll(/\bwww\./gi, (one) => `${one.slice(0, -1)}[.]`)
     .replaceAll(/([\p{L}\p{N}-])\.(?=[\p{L}]{2,}\/)/gu, '$1[.]')
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-/** Text as HTML, in elements and in attributes with quotes. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (one) => ESCAPES[one] ?? one)
 }
 
 /** A stranger's words as HTML: its direction ends where it ends. */
