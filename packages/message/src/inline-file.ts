@@ -19,13 +19,14 @@ const BEGIN = Buffer.from('begin')
 const END = Buffer.from('end')
 const YBEGIN = Buffer.from('=ybegin')
 const LINE_LIMIT = 1000
+/** Octets of a line from which on asking the platform is worth it. */
+const NEAR = 256
 
 /** Finds them in one pass. @param count called for each */
 export function findInlineFiles(bytes: Buffer, from: number, to: number, count: () => void): readonly InlineFile[] {
   const files: InlineFile[] = []
   let open: (FileHead & { readonly from: number }) | undefined
-  for (let at = from - 1; at < to; at++) {
-    if (at >= from && bytes[at] !== LF) continue
+  for (let at = from - 1; at < to; at = lineFeed(bytes, at + 1, to)) {
     const line = at + 1
     const first = bytes[line]
     if (open) {
@@ -45,6 +46,15 @@ export function findInlineFiles(bytes: Buffer, from: number, to: number, count: 
   }
   if (open) files.push({ ...open, to })
   return files
+}
+
+/** Index of the next LF, `to` when there is none: short lines are looked through here, the rest of a long one by the platform. */
+function lineFeed(bytes: Buffer, from: number, to: number): number {
+  const near = Math.min(from + NEAR, to)
+  for (let at = from; at < near; at++) if (bytes[at] === LF) return at
+  if (near === to) return to
+  const found = bytes.subarray(near, to).indexOf(LF)
+  return found < 0 ? to : near + found
 }
 
 interface FileHead {

@@ -321,6 +321,16 @@ test('structure and HTML of megabytes are read in linear time', () => {
   assert.ok(cpuMs(started) < 3000)
 })
 
+test('a file in a text is seen behind lines of any length, and within its part only', async () => {
+  const file = '\nbegin 644 evil.exe\n#0V%T\n`\nend\n'
+  const names = async (text: string) =>
+    (await messageFromBytes(Buffer.from(text)).mime()).attachments.map(({ filename }) => filename)
+  for (const length of [0, 1, 254, 255, 256, 257, 258, 511, 512, 5_000])
+    assert.deepEqual(await names(`\n${'x'.repeat(length)}${file}`), ['evil.exe'], `${length}`)
+  const parts = `Content-Type: multipart/mixed; boundary=b\n\n--b\n\n${'x'.repeat(300)}\n--b\n${file}--b--\n`
+  assert.deepEqual(await names(parts), ['evil.exe'])
+})
+
 const suites = process.env['POSTROAD_SUITES'] ?? fileURLToPath(new URL('../../../../shared/suites', import.meta.url))
 const folder = `${suites}/mime/messages`
 const skip = existsSync(folder) ? false : 'needs the suite mime: set POSTROAD_SUITES'
