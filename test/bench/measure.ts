@@ -148,7 +148,7 @@ async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProce
   const driver = await openFor(scenario, server)
   const many = await driver.send({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
   const single = scenario.single
-    ? await driver.send({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
+    ? await driver.send({ ...load, sessions: 50, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
     : undefined
   driver.close()
   if (scenario.forwards) await arrival(sink, before + many.messages + (single?.messages ?? 0))

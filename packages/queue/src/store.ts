@@ -30,6 +30,8 @@ export interface LeaseEnd {
   readonly events?: readonly string[] | undefined
   /** How many recipients end here for good without a sender to tell, for the statistics. */
   readonly unreturned?: number
+  /** Nobody waits for it: the store may take some milliseconds to write it together with something else. */
+  readonly canWait?: boolean
   /** Milliseconds since the epoch. */
   readonly now: number
 }

@@ -26,6 +26,8 @@ export interface WriteOptions {
   readonly isAtomic?: boolean
   /** Goes on when the disk is full: what ends or removes something. */
   readonly makesRoom?: boolean
+  /** Nobody waits for it: it may share the transaction of what comes in the next milliseconds. */
+  readonly canWait?: boolean
 }
 
 /** Milliseconds for which the writer's lock is waited for, and how long by who wants to end. */
@@ -100,7 +102,7 @@ export class LmdbFile {
    *
    * @throws {EmbeddedError} `ERR_EMBEDDED_IO`, `ERR_EMBEDDED_BUSY`: then nothing of it happened
    */
-  write<T>(action: () => T, { isAtomic = false, makesRoom = false }: WriteOptions = {}): Promise<T> {
+  write<T>(action: () => T, { isAtomic = false, makesRoom = false, canWait = false }: WriteOptions = {}): Promise<T> {
     const { failure = (error: unknown) => error } = this.#options
     if (this.#isClosed)
       return Promise.reject(failure(new EmbeddedError('ERR_EMBEDDED_CLOSED', `${this.#shared.path} is closed`)))
@@ -110,6 +112,7 @@ export class LmdbFile {
         run: action,
         isAtomic,
         makesRoom,
+        canWait,
         since: performance.now(),
         patience: this.#patienceNow,
         resolve: (value) => {

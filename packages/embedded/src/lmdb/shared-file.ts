@@ -164,8 +164,8 @@ export class SharedFile {
   #remind(): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve()
-      const work = { run: end, resolve: end, reject: end, isAtomic: false, makesRoom: false, since: performance.now() }
-      this.writer.add({ ...work, patience: () => REMIND_MS })
+      const work = { run: end, resolve: end, reject: end, isAtomic: false, makesRoom: false, canWait: false }
+      this.writer.add({ ...work, since: performance.now(), patience: () => REMIND_MS })
     })
   }
 

@@ -8,6 +8,8 @@ const TELL_MS = 2_000
 const LOOK_MS = 250
 /** Each beginning anew means that another process opened the file at the moment of a commit. */
 const BEGINNINGS = 100
+/** Milliseconds for which what can wait waits for something to share its transaction with. */
+const SHARE_MS = 3
 
 /** Something to be done in a transaction. */
 export interface Work {
@@ -18,6 +20,8 @@ export interface Work {
   readonly isAtomic: boolean
   /** Goes on when the disk is full, by the room of the reserve. */
   readonly makesRoom: boolean
+  /** Nobody waits for it: it begins no transaction of its own for {@link SHARE_MS}. */
+  readonly canWait: boolean
   readonly since: number
   /** Milliseconds after which it is given up when the lock was not got. */
   patience(): number
@@ -42,6 +46,8 @@ export class Writer {
   readonly #host: WriterHost
   #pending: Work[] = []
   #running: Promise<void> | undefined
+  /** Until when what can wait does. */
+  #sharing: NodeJS.Timeout | undefined
   /** What the transaction that was asked for last is of; emptied when it has begun, and of what is given up. */
   #asked: readonly Work[] = []
   /** Since when the lock is waited for. */
@@ -92,11 +98,12 @@ export class Writer {
       return
     }
     this.#pending.push(work)
-    this.#running ??= this.#loop()
+    this.#begin()
   }
 
   /** Resolves when all is written; after a while without the lock, to false, when all is given up. */
   async end(): Promise<boolean> {
+    if (this.#pending.length > 0) this.#beginNow()
     while (this.#running) {
       if (this.#lost) return false
       let timer: NodeJS.Timeout | undefined
@@ -113,10 +120,23 @@ export class Writer {
     return true
   }
 
+  /** Begins to write, unless all that is there can wait. */
+  #begin(): void {
+    if (this.#running || this.#pending.length === 0) return
+    if (this.#pending.every(({ canWait }) => canWait)) this.#sharing ??= setTimeout(this.#beginNow, SHARE_MS)
+    else this.#beginNow()
+  }
+
+  readonly #beginNow = (): void => {
+    clearTimeout(this.#sharing)
+    this.#sharing = undefined
+    this.#running ??= this.#loop()
+  }
+
   async #loop(): Promise<void> {
     // A turn of the event loop: everything that comes in with the same bytes from the sockets shares the sync.
     await new Promise(setImmediate)
-    while (this.#pending.length > 0) {
+    do {
       const batch = this.#pending
       this.#pending = []
       try {
@@ -125,8 +145,9 @@ export class Writer {
         // What sees to a failure has failed: whoever waits hears of it, and the next are written.
         for (const work of batch) work.reject(error)
       }
-    }
+    } while (this.#pending.some(({ canWait }) => !canWait))
     this.#running = undefined
+    this.#begin()
   }
 
   async #write(batch: readonly Work[]): Promise<void> {
@@ -152,7 +173,7 @@ export class Writer {
     this.#waitsSince = performance.now()
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
     try {
-      await this.#begin(root, () => {
+      await this.#transact(root, () => {
         // It is empty when the write was given up: its caller has been told so, and nothing of it may happen.
         const asked = this.#asked
         this.#begun()
@@ -167,7 +188,7 @@ export class Writer {
   }
 
   /** Runs `action` in a transaction that follows the newest one. */
-  async #begin(root: RootDatabase, action: () => void): Promise<void> {
+  async #transact(root: RootDatabase, action: () => void): Promise<void> {
     for (let beginning = 1; beginning <= BEGINNINGS; beginning++) {
       const hasBegun = await root.transaction(() => {
         if (!this.#host.mayWrite()) return false

@@ -72,9 +72,12 @@ export interface DatabaseOptions {
 export interface CommitOptions {
   /** Goes on when the disk is full: what ends, moves or removes something. */
   readonly makesRoom?: boolean
+  /** Nobody waits for it: it may share the transaction of what comes in the next milliseconds. */
+  readonly canWait?: boolean
 }
 
 const MAKES_ROOM: CommitOptions = { makesRoom: true }
+const MAKES_ROOM_LATER: CommitOptions = { makesRoom: true, canWait: true }
 
 /** An open database: this store's share of the file. */
 export class QueueDatabase {
@@ -131,8 +134,8 @@ export class QueueDatabase {
   }
 
   /** {@link commit} for what ends, moves or removes something: on a full disk it has the room of a reserve. */
-  commitReserved<T>(work: () => T): Promise<T> {
-    return this.commit(work, MAKES_ROOM)
+  commitReserved<T>(work: () => T, canWait = false): Promise<T> {
+    return this.commit(work, canWait ? MAKES_ROOM_LATER : MAKES_ROOM)
   }
 
   /** What is read next is what any process has committed by now; without it reads may be a turn of the event loop old. */

@@ -169,7 +169,7 @@ export class LmdbStore implements QueueStore {
 
   async record(end: LeaseEnd): Promise<RecordResult> {
     this.#onStep('record:begin')
-    const { lease, state, also = [], spawn = [], events, unreturned = 0, now } = end
+    const { lease, state, also = [], spawn = [], events, unreturned = 0, now, canWait } = end
     const ends = [{ lease, state }, ...also]
     const records =
       spawn.length === 0
@@ -193,7 +193,7 @@ export class LmdbStore implements QueueStore {
         ? 'finished'
         : 'recorded'
     }
-    const result = await this.#database.commitReserved(step).catch((error: unknown) => {
+    const result = await this.#database.commitReserved(step, canWait).catch((error: unknown) => {
       if (spawned.length > 0) this.#holder.failed(this.#holder.leasesOf(this.owner, spawned))
       throw error
     })

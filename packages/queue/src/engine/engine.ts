@@ -315,7 +315,7 @@ export class QueueEngine {
       schedule: this.#options.scheduleOf(destination.name),
       random: Math.random(),
     })
-    const [recorded, spawned] = await this.#recorder.end(lease, transition, source)
+    const [recorded, spawned] = await this.#recorder.end(lease, transition, source, this.#queued === 0 && !this.#ending)
     if (recorded === 'lost') {
       this.#options.log.warn(
         { id: message.id, lane: destination.name },

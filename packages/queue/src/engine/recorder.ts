@@ -26,8 +26,8 @@ export class Recorder {
     this.#closing = closing
   }
 
-  /** Ends an attempt. */
-  async end(lease: Lease, transition: Transition, source: MessageSource): Promise<Recorded> {
+  /** Ends an attempt; `canWait`: no other waits for its place. */
+  async end(lease: Lease, transition: Transition, source: MessageSource, canWait = false): Promise<Recorded> {
     const { state, reports } = transition
     // Made once: whatever is tried again is the same event.
     const events = this.#options.events?.ended(lease, transition, this.#options.clock.now())
@@ -42,7 +42,7 @@ export class Recorder {
       lease.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed')
         ? await this.#late(lease)
         : []
-    if (late.length === 0) return this.#record(own, source, { events })
+    if (late.length === 0) return this.#record(own, source, { events, canWait })
     const recorded = await this.#record(together([own, ...late]), source, { events }).catch(async (error: unknown) => {
       await this.#giveBack(late)
       throw error
@@ -91,7 +91,7 @@ export class Recorder {
   async #record(
     { ends: [first, ...also], reports }: ReportBatch,
     source: MessageSource,
-    { unreturned = 0, events }: Pick<LeaseEnd, 'unreturned' | 'events'> = {},
+    { unreturned = 0, events, canWait = false }: Pick<LeaseEnd, 'unreturned' | 'events' | 'canWait'> = {},
   ): Promise<Recorded> {
     const { store, clock, log, hostname, returnLimit, routeReport, postmaster } = this.#options
     if (!first) return ['lost', []]
@@ -104,7 +104,15 @@ export class Recorder {
       try {
         // What cannot be read now, for want of a descriptor, does not undo what has happened.
         spawn ??= await report({ message, reports, source, now, to }, options)
-        const result = await store.record({ ...first, also, spawn, now, events, ...(unreturned > 0 && { unreturned }) })
+        const result = await store.record({
+          ...first,
+          also,
+          spawn,
+          now,
+          events,
+          canWait,
+          ...(unreturned > 0 && { unreturned }),
+        })
         if (events && result !== 'lost') this.#options.events?.written()
         return [result, result === 'lost' ? [] : spawn]
       } catch (error) {
