@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SinkStep } from '@postroad/testing'
 import { at, show, withSink } from './one-hop.test.ts'
-import { job, source, streamed } from './support/fixture.ts'
+import { certificate, job, lent, source, streamed } from './support/fixture.ts'
 
 test('RFC 2920 §3.1: MAIL, RCPT and DATA go out in one write, the message and its dot in another', async () => {
   await withSink({}, {}, async ({ sink, transport }) => {
@@ -195,6 +195,25 @@ test('large messages arrive whole, from memory and from a stream, with their dot
       assert.ok(sink.transactions.at(-1)?.message.equals(Buffer.from(text)))
     }
   })
+})
+
+test('large messages that are read into the same memory again and again arrive whole, several at a time, in the clear and under TLS', async () => {
+  const texts = [1, 2, 3].map((n) =>
+    Buffer.from(Array.from({ length: 60_000 }, (_, i) => `.${n}:${i}\r\nline ${i}\r\n`).join('')),
+  )
+  const tls = { mode: 'required', verify: true, servername: 'sink.test', options: { ca: certificate.cert } } as const
+  for (const [sinkOptions, smtp] of [[{}, {}], [{ certificate }, { tls }]] as const) // biome-ignore format: short
+    await withSink(sinkOptions, smtp, async ({ sink, transport }) => {
+      for (const hasOnlyCrlf of [true, false]) {
+        const before = sink.transactions.length
+        const sent = await Promise.all(
+          texts.map((text) => transport.deliver(job(['b@to.test'], { message: { ...lent(text), hasOnlyCrlf } }))),
+        )
+        assert.deepEqual(sent.map(show), [['b delivered 250'], ['b delivered 250'], ['b delivered 250']])
+        const arrived = sink.transactions.slice(before).map(({ message }) => message)
+        for (const text of texts) assert.ok(arrived.some((message) => message.equals(text)))
+      }
+    })
 })
 
 test('long lines and octets of every kind go out as they are', async () => {

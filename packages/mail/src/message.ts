@@ -5,8 +5,11 @@ import type { Address } from './address.ts'
 export interface MessageSource {
   /** Octets, header section and body, after dot-unstuffing, RFC 5321 §4.5.2. */
   readonly size: number
-  /** The octets of the whole message. May be called any number of times. */
-  raw(): AsyncIterable<Uint8Array>
+  /**
+   * The octets of the whole message. May be called any number of times. A source that reads a file asks `lend` for the memory of each piece: the
+   * caller may lend the same again. A source that has its octets does not ask.
+   */
+  raw(lend?: () => Uint8Array): AsyncIterable<Uint8Array>
   /** The octets of the whole message, at once, when they are in memory: the fast path. Not to be changed. */
   chunks?(): readonly Uint8Array[] | undefined
   /** True: it was looked at, and no CR or LF stands by itself, RFC 5321 §2.3.8. Absent or false: nobody knows. */

@@ -184,3 +184,24 @@ test('what is written without waiting comes out in order', async () => {
     { numRuns: 50 },
   )
 })
+
+test('the memory of chunks that are alone in it is freed once a file has them, and only then', async () => {
+  const chunks = Array.from({ length: 40 }, (_, i) => Buffer.from(new ArrayBuffer(65_536)).fill(`${i} line\r\n`))
+  const bytes = Buffer.concat(chunks)
+  const shared = Buffer.from(new ArrayBuffer(70_000), 1000, 65_536).fill('not alone\r\n')
+  for (const memoryLimit of [1000, 10_000_000]) {
+    const own = chunks.map((chunk) => Buffer.from(new Uint8Array(chunk).buffer))
+    const kept = Buffer.from(new Uint8Array(own[0] ?? []).buffer)
+    const writer = createContentWriter({ folder, memoryLimit, limits: { headerSize: 10 } })
+    for (const chunk of own) await writer.write(chunk, true)
+    await writer.write(kept)
+    await writer.write(shared, false)
+    const stored = await writer.finish()
+    const isFile = stored.chunks() === undefined
+    assert.equal(isFile, memoryLimit === 1000)
+    for (const { buffer } of own) assert.equal(buffer.byteLength, isFile ? 0 : 65_536)
+    assert.deepEqual([kept.length, shared.buffer.byteLength], [65_536, 70_000])
+    assert.ok((await collect(stored.read())).equals(Buffer.concat([bytes, kept, shared])))
+    await stored.dispose()
+  }
+})

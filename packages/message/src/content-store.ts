@@ -30,9 +30,10 @@ export interface ContentWriter {
   readonly excess: HeaderExcess
   /**
    * Takes the next chunk, which belongs to the writer from now on. In memory at once; else a promise that rejects with the
-   * system's code when the disk is full. Wait for it before the next call to slow the sender down.
+   * system's code when the disk is full. Wait for it before the next call to slow the sender down. `isAlone`: the chunk is all there is in its
+   * memory, which is freed once the file has it; default false.
    */
-  write(chunk: Uint8Array): void | Promise<void>
+  write(chunk: Uint8Array, isAlone?: boolean): void | Promise<void>
   /** The message is complete. Rejects when a write has failed. `hasOnlyCrlf`: whoever wrote it has seen no CR or LF by itself; default false. */
   finish(hasOnlyCrlf?: boolean): Stored | Promise<Stored>
   /** The message will not be completed. Safe to call at any time, also while a write is under way. */
@@ -72,6 +73,8 @@ class Writer implements ContentWriter {
   /** CRC-32 of what the file is given, if it may be taken over. */
   #crc = 0
   #isSpilled = false
+  /** The memory of those of `#chunks` that were alone in it. */
+  #freeable: ArrayBufferLike[] = []
   /** The last write under way; writes follow each other. */
   #pending: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
@@ -87,13 +90,13 @@ class Writer implements ContentWriter {
     return this.#scanner.excess
   }
 
-  write(chunk: Uint8Array): void | Promise<void> {
+  write(chunk: Uint8Array, isAlone = false): void | Promise<void> {
     if (this.#isClosed) throw new MessageError('ERR_BODY_DISPOSED')
     if (this.#failure) return Promise.reject(this.#failure.error)
     if (this.#scanner.bodyStart === undefined) this.#scanner.scan(chunk)
     this.size += chunk.length
     this.#held += chunk.length
-    if (chunk.length > 0) this.#keep(chunk)
+    if (chunk.length > 0) this.#keep(chunk, isAlone)
     if (this.#isSpilled ? this.#held < WRITE_SIZE : !this.#mustSpill()) return undefined
     // The next octets may come while these are written, and what comes after those waits; the first say whether there is a disk at all.
     const before = this.#pending
@@ -150,11 +153,13 @@ class Writer implements ContentWriter {
     this.#sealTail()
     const chunks = this.#chunks
     const offset = this.size - this.#held
+    const freeable = this.#freeable
     this.#chunks = []
+    this.#freeable = []
     this.#held = 0
     this.#head ??= copyHead(chunks, this.#scanner.headerSize)
     if (this.#options.keepsName) for (const chunk of chunks) this.#crc = crc32(chunk, this.#crc)
-    const run = this.#append(this.#pending, chunks, offset)
+    const run = this.#append(this.#pending, chunks, offset).then(() => free(freeable))
     this.#pending = run
     run.then(
       () => {
@@ -175,12 +180,13 @@ class Writer implements ContentWriter {
   }
 
   /** Keeps a chunk without copying, unless it is tiny or would pin much more memory than it fills. */
-  #keep(chunk: Uint8Array): void {
+  #keep(chunk: Uint8Array, isAlone: boolean): void {
     if (chunk.length < SMALL_CHUNK) this.#appendToTail(chunk)
     else {
       this.#sealTail()
       const isSmallSlice = chunk.length * 4 < chunk.buffer.byteLength
       this.#chunks.push(isSmallSlice ? copy(chunk) : chunk)
+      if (isAlone) this.#freeable.push(chunk.buffer)
     }
   }
 
@@ -196,6 +202,11 @@ class Writer implements ContentWriter {
     this.#tail = undefined
     this.#tailUsed = 0
   }
+}
+
+/** Gives memory back at once: the collector comes when there are tens of megabytes of it, and has to look at everything else first. */
+function free(freeable: readonly ArrayBufferLike[]): void {
+  for (const memory of freeable) if (memory instanceof ArrayBuffer) memory.transfer(0)
 }
 
 function copy(chunk: Uint8Array): Buffer {

@@ -68,8 +68,11 @@ export interface Wire {
 
 /** Where the decoded octets of one message go: no dot-stuffing, no final dot, chunks as they came. */
 export interface ContentSink {
-  /** A promise slows the client down until it resolves; a rejection fails the message with 451. Never called again before it resolved. */
-  write(chunk: Uint8Array): void | Promise<void>
+  /**
+   * A promise slows the client down until it resolves; a rejection fails the message with 451. Never called again before it resolved. The octets
+   * are the sink's; with `isAlone` so is all the memory under them, which it may free.
+   */
+  write(chunk: Uint8Array, isAlone?: boolean): void | Promise<void>
   /** The message will not come to its end: connection lost, too big, malformed, rejected. Called at most once, and not after `message`. */
   abort(): void
 }

@@ -97,6 +97,7 @@ export class IncomingContent implements ContentSink {
   readonly #memory: ContentMemory
   #isOver = false
   #taps: readonly Tap[]
+  readonly #isHeard: boolean
   /** The first listener that failed and is worth something: the message's fate. */
   failure: Failure | undefined
 
@@ -109,10 +110,12 @@ export class IncomingContent implements ContentSink {
     })
     this.#memory = memory
     this.#taps = taps
+    this.#isHeard = taps.length > 0
   }
 
-  write(chunk: Uint8Array): void | Promise<void> {
-    const stored = this.#writer.write(chunk)
+  write(chunk: Uint8Array, isAlone = false): void | Promise<void> {
+    // What a listener has heard it may have kept.
+    const stored = this.#writer.write(chunk, isAlone && !this.#isHeard)
     if (this.#taps.length === 0) return stored
     const heard = this.#tellTaps(chunk)
     if (!stored) return heard

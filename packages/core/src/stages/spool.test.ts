@@ -77,3 +77,22 @@ test('a client that leaves in the middle leaves no file', async (t) => {
   content.abort()
   while ((await left())[0] !== 0) await new Promise((resolve) => setImmediate(resolve))
 })
+
+test('what nobody listens to is freed once it is written; what a plugin has heard stays as it was', async (t) => {
+  const heard: Uint8Array[] = []
+  const receive = [handler('receive', () => ({ write: (chunk: Uint8Array) => void heard.push(chunk) }))]
+  for (const table of [{}, { receive }]) {
+    const { made, left } = await open(t, table)
+    const client = new Client(made)
+    await client.begin()
+    await client.rcpt('own@x.test')
+    await client.stages.data()
+    const content = client.stages.content()
+    const chunk = Buffer.from(new Uint8Array(LARGE).buffer)
+    await content.write(chunk, true)
+    assert.equal(chunk.length, table.receive ? LARGE.length : 0)
+    content.abort()
+    while ((await left())[0] !== 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.ok(Buffer.concat(heard).equals(LARGE))
+})

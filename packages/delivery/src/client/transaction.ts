@@ -8,6 +8,7 @@ import { isUnknown } from './chunk-trust.ts'
 import { mailCommand, rcptCommand } from './command.ts'
 import { type ClientConnection, type CommandExchange, NO_ANSWER } from './connection.ts'
 import { DataEncoder } from './data-encoder.ts'
+import { ReadMemory } from './read-memory.ts'
 import { localReply } from './reply.ts'
 import type { Timeouts } from './timeouts.ts'
 
@@ -303,7 +304,7 @@ export class ClientTransaction implements CommandExchange {
   #sendBody(): void {
     const message = this.#message as MessageSource // DATA is sent by `send` only
     const chunks = message.chunks?.()
-    if (chunks === undefined || message.size > ONE_WRITE) return void this.#stream(message, chunks ?? message.raw())
+    if (chunks === undefined || message.size > ONE_WRITE) return void this.#stream(message, chunks)
     const out: Uint8Array[] = []
     const encoder = new DataEncoder(message.hasOnlyCrlf)
     for (const chunk of chunks) encoder.encode(chunk, out)
@@ -312,15 +313,14 @@ export class ClientTransaction implements CommandExchange {
     this.#connection.write(Buffer.concat(out))
   }
 
-  async #stream(
-    { hasOnlyCrlf }: MessageSource,
-    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+  async #stream(message: MessageSource, chunks: readonly Uint8Array[] | undefined): Promise<void> {
     const connection = this.#connection
-    const encoder = new DataEncoder(hasOnlyCrlf)
+    const encoder = new DataEncoder(message.hasOnlyCrlf)
     const out: Uint8Array[] = []
+    // What the socket still has is not written over.
+    const memory = new ReadMemory(() => connection.unsent === 0)
     try {
-      for await (const chunk of chunks) {
+      for await (const chunk of chunks ?? message.raw(memory.lend)) {
         encoder.encode(chunk, out)
         if (!writeAll(connection, out)) await connection.drained()
         if (this.#phase !== 'body') return
@@ -329,6 +329,8 @@ export class ClientTransaction implements CommandExchange {
       this.readError = error
       // RFC 5321 §4.1.1.4: without the final dot the server must not take it; closing is the only way to say so.
       return connection.destroy(localReply(451, '4.3.0', 'The message could not be read'))
+    } finally {
+      memory.release()
     }
     encoder.end(out)
     // Before the write: the answer may come at any time after.

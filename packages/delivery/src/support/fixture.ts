@@ -38,6 +38,23 @@ export function streamed(...chunks: readonly (string | Uint8Array)[]): MessageSo
   }
 }
 
+/** A message that is read into the memory that is lent for it, as from a file. */
+export function lent(octets: Uint8Array): MessageSource {
+  return {
+    size: octets.length,
+    async *raw(lend = () => new Uint8Array(100_000)) {
+      for (let at = 0; at < octets.length; ) {
+        const memory = lend()
+        const piece = octets.subarray(at, at + memory.length)
+        memory.set(piece)
+        // What is still to be sent of the piece before would now be seen to be another.
+        yield memory.subarray(0, piece.length)
+        at += piece.length
+      }
+    },
+  }
+}
+
 /** A recipient with this address. */
 export function recipient(text: string, parameters: Recipient['parameters'] = {}): Recipient {
   const address = parseAddress(text, { smtputf8: true })

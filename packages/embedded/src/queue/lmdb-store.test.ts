@@ -92,6 +92,12 @@ test('a message that is in a file of the queue already is not copied, and is rea
   const found = (await other.get(message.id))?.message ?? assert.fail('it is there')
   assert.ok((await readAll(other.content(found))).equals(Buffer.from(whole)))
   assert.equal(other.content(found).hasOnlyCrlf, true)
+  const [memory, read] = [new Uint8Array(50_000), [] as Uint8Array[]]
+  for await (const piece of other.content(found).raw(() => memory)) {
+    assert.ok(read.length === 0 || piece.buffer === memory.buffer)
+    read.push(piece.slice())
+  }
+  assert.ok(Buffer.concat(read).equals(Buffer.from(whole)))
   await damage(path, Buffer.from('line'))
   await assert.rejects(readAll(other.content(found)), { code: 'ERR_QUEUE_CORRUPT' })
   await store.close()

@@ -223,7 +223,7 @@ export class LmdbStore implements QueueStore {
     if (record?.file === undefined) return missingContent(message)
     const { file } = record
     const { size } = message
-    return { size, hasOnlyCrlf: file.hasOnlyCrlf, raw: () => this.#files.read(message.id, { ...file, size }) }
+    return { size, hasOnlyCrlf: file.hasOnlyCrlf, raw: (lend) => this.#files.read(message.id, { ...file, size }, lend) }
   }
 
   async get(id: string): Promise<QueueEntry | undefined> {

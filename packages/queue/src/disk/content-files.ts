@@ -128,8 +128,15 @@ export class ContentFiles {
     }
   }
 
-  /** Reads the content of a message of `size` octets; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. */
-  async *read(id: string, expected: ContentFile & { readonly size: number }): AsyncGenerator<Uint8Array> {
+  /**
+   * Reads the content of a message of `size` octets; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. `lend` gives
+   * the memory of each read.
+   */
+  async *read(
+    id: string,
+    expected: ContentFile & { readonly size: number },
+    lend: () => Uint8Array = () => Buffer.allocUnsafe(READ_SIZE),
+  ): AsyncGenerator<Uint8Array> {
     const { head = NO_OCTETS, skip = 0 } = expected
     const whole = expected.size - head.length + skip
     const file = await this.#open(id)
@@ -137,7 +144,8 @@ export class ContentFiles {
       if (head.length > 0) yield head
       let [size, crc] = [0, 0]
       for (;;) {
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_SIZE), 0, READ_SIZE, size)
+        const memory = lend()
+        const { bytesRead, buffer } = await file.read(memory, 0, memory.length, size)
         if (bytesRead === 0) break
         const chunk = buffer.subarray(0, bytesRead)
         crc = crc32(chunk, crc)

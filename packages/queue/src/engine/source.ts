@@ -25,9 +25,9 @@ export function watched(source: MessageSource, onError: (error: unknown) => void
   return {
     size: source.size,
     hasOnlyCrlf: source.hasOnlyCrlf ?? false,
-    async *raw() {
+    async *raw(lend) {
       try {
-        yield* source.raw()
+        yield* source.raw(lend)
       } catch (error) {
         onError(error)
         throw error

@@ -39,7 +39,7 @@ export function content(conversation: Conversation, octets: Buffer) {
   if (transaction.size > 2 * size) return conversation.disconnect(FAR_TOO_BIG)
   if (transaction.content === undefined) return
   try {
-    const written = transaction.content.write(octets)
+    const written = transaction.content.write(octets, octets.length === octets.buffer.byteLength)
     if (written !== undefined) conversation.answer(written, stored, transaction)
   } catch (error) {
     conversation.settings.onError(error)
