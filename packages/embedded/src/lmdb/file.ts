@@ -128,6 +128,11 @@ export class LmdbFile {
     })
   }
 
+  /** Within a transaction: runs `action` in it when all that shares it has run. It must not throw after its first write. */
+  atEnd(action: () => void): void {
+    this.#shared.writer.atEnd(action)
+  }
+
   /** From now on nothing of this one waits for long: the process wants to end, and another may hold the lock for ever. */
   hurry(): void {
     this.#patience = HURRY

@@ -45,6 +45,8 @@ export interface WriterHost {
 export class Writer {
   readonly #host: WriterHost
   #pending: Work[] = []
+  /** What is to be done at the end of the transaction that is open. */
+  #lasts: (() => void)[] = []
   #running: Promise<void> | undefined
   /** Until when what can wait does. */
   #sharing: NodeJS.Timeout | undefined
@@ -99,6 +101,11 @@ export class Writer {
     }
     this.#pending.push(work)
     this.#begin()
+  }
+
+  /** Runs `action` in the transaction that is open, when all that shares it has run. What it throws is what all of them reject with. */
+  atEnd(action: () => void): void {
+    this.#lasts.push(action)
   }
 
   /** Resolves when all is written; after a while without the lock, to false, when all is given up. */
@@ -177,7 +184,9 @@ export class Writer {
         // It is empty when the write was given up: its caller has been told so, and nothing of it may happen.
         const asked = this.#asked
         this.#begun()
+        this.#lasts = []
         for (const work of asked) ends.push(runOne(root, work))
+        for (const last of this.#lasts) last()
       })
     } finally {
       this.#begun()

@@ -22,8 +22,8 @@ export interface QueueTables {
   readonly corrupt: Table<string>
   readonly owners: Table<string>
   readonly suspensions: Table<string>
-  /** Events, in the order of commits. */
-  readonly outbox: Table<[ms: number, number: number]>
+  /** Events, in the order of commits: some of one commit each, by the place of the last. */
+  readonly outbox: Table<[ms: number, last: number] | [ms: number, last: number, count: number]>
   /** What those who are told of events must remember. */
   readonly outboxNotes: Table<string>
   /** Idempotency key → id of the message that has it, and until when. */
@@ -136,6 +136,11 @@ export class QueueDatabase {
   /** {@link commit} for what ends, moves or removes something: on a full disk it has the room of a reserve. */
   commitReserved<T>(work: () => T, canWait = false): Promise<T> {
     return this.commit(work, canWait ? MAKES_ROOM_LATER : MAKES_ROOM)
+  }
+
+  /** Within a commit: runs `action` in it when all that shares it has run. It must not throw after its first write. */
+  atEnd(action: () => void): void {
+    this.#file.atEnd(action)
   }
 
   /** What is read next is what any process has committed by now; without it reads may be a turn of the event loop old. */

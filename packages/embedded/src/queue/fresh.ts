@@ -15,8 +15,9 @@ export interface FreshEvent extends Entry {
 export interface FreshBatch {
   /** The newest before it. */
   readonly before: OutboxKey
+  /** The place of its newest; the one before its first while it has none. */
+  last: OutboxKey
   readonly events: FreshEvent[]
-  isCommitted: boolean
 }
 
 /** Events that are kept at most, and their characters. */

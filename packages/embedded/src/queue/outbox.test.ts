@@ -100,3 +100,38 @@ test('the place of an accepted event that is withdrawn is given to no other, les
   await outbox.append(['next'])
   assert.deepEqual(await follow(open(), last), ['next'])
 })
+
+test('what one commit writes is one record, whoever writes it; places, counts and trimming are those of events', async (t) => {
+  const { open, database, state } = await makeFile(t)
+  const [one, other] = [open(), open()]
+  await Promise.all([one.append(['a', 'b']), other.append(['c']), one.append(['d'])])
+  state.now++
+  await one.append(Array.from({ length: 40 }, (_, at) => `e${at}`))
+  const all = ['a', 'b', 'c', 'd', ...Array.from({ length: 40 }, (_, at) => `e${at}`)]
+  assert.equal([...database.tables.outbox.getKeys()].length, 3)
+  assert.deepEqual(await follow(open(), '0-0', 1), all)
+  const { events, first, last } = await open().size()
+  assert.deepEqual({ events, first, last }, { events: 44, first: '1000-0', last: '1001-39' })
+  // A record of which not all was told stays whole.
+  assert.equal(await one.trim('1000-2', 100), 0)
+  assert.equal(await one.trim('1001-35', 100), 36)
+  assert.deepEqual(await follow(open(), '0-0'), all.slice(36))
+  assert.deepEqual(await follow(open(), '1001-37'), ['e38', 'e39'])
+  assert.equal(await one.trim('1001-39', 100), 0)
+  const left = await open().size()
+  assert.deepEqual([left.events, left.first, left.last], [8, '1001-32', '1001-39'])
+})
+
+test('records of single events, as they were before, are read, counted and trimmed', async (t) => {
+  const { open, database } = await makeFile(t)
+  await database.commit(() => {
+    for (const at of [0, 1, 2]) database.tables.outbox.put([900, at], Buffer.from(`old${at}`))
+  })
+  const outbox = open()
+  assert.equal((await outbox.size()).events, 3)
+  await outbox.append(['new'])
+  assert.deepEqual(await follow(open(), '900-0'), ['old1', 'old2', 'new'])
+  assert.equal((await outbox.size()).events, 4)
+  assert.equal(await outbox.trim('900-1', 100), 2)
+  assert.deepEqual([(await outbox.size()).events, (await outbox.size()).first], [2, '900-2'])
+})

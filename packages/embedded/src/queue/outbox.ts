@@ -8,27 +8,35 @@ type Notes = Awaited<ReturnType<Outbox['notes']>>
 
 /** Octets of a page of LMDB. */
 const PAGE = 4_096
-/** Of an event that is no more, and was the newest: its place is never given to another. */
-const NOTHING = Buffer.alloc(0)
+/** Events of one record. */
+const TOGETHER = 32
+/** Between the events of a record; none has it, as they are lines and JSON. One that is no more is empty: its place is never given to another. */
+const BETWEEN = '\0'
+/** Name of how many events there are. */
+const COUNT = 'events'
 
 /** Nobody took this message after all: whoever was not told of it yet never is. For use within a commit. */
 export function removeAccepted({ outbox }: QueueTables, { id, queuedAt }: QueuedMessage): void {
-  const last = newest(outbox)
-  for (const { key, value } of outbox.getRange({ start: [queuedAt, 0] })) {
-    const { kind, payload } = readEvent(value.toString())
-    if (kind !== 'accepted' || !payload.includes(`"message":"${id}"`)) continue
-    if (last && key[0] === last[0] && key[1] === last[1]) outbox.put(key, NOTHING)
-    else outbox.remove(key)
+  const isOfIt = (event: string): boolean => {
+    const { kind, payload } = readEvent(event)
+    return kind === 'accepted' && payload.includes(`"message":"${id}"`)
+  }
+  for (const { key, value } of [...outbox.getRange({ start: [queuedAt, 0] })]) {
+    const events = value.toString().split(BETWEEN)
+    if (!events.some(isOfIt)) continue
+    outbox.put(key, Buffer.from(events.map((event) => (isOfIt(event) ? '' : event)).join(BETWEEN)))
   }
 }
+
+/** What the transaction that is open writes, of all who share the file. */
+const batches = new WeakMap<QueueTables['outbox'], FreshBatch>()
 
 /** The {@link Outbox} of an embedded queue. */
 export class LmdbOutbox implements Outbox {
   readonly #database: QueueDatabase
   readonly #now: () => number
   readonly #fresh = new FreshEvents()
-  /** What this very transaction has written; nobody else writes in it. */
-  #batch: FreshBatch | undefined
+  #committed: FreshBatch | undefined
 
   constructor(database: QueueDatabase, now: () => number) {
     this.#database = database
@@ -38,30 +46,17 @@ export class LmdbOutbox implements Outbox {
   /** Adds events. For use within a commit; what it returns is for {@link committed}. A clock that was set back is not followed. */
   write(events: readonly string[] | undefined): FreshBatch | undefined {
     if (!events || events.length === 0) return undefined
-    const { outbox } = this.#database.tables
-    if (!this.#batch) {
-      this.#batch = { before: newest(outbox) ?? [0, -1], events: [], isCommitted: false }
-      // What shares the transaction runs in this turn, and nothing else does.
-      queueMicrotask(() => {
-        this.#batch = undefined
-      })
-    }
-    const batch = this.#batch
-    let [ms, number] = batch.events.at(-1)?.key ?? batch.before
-    const now = Math.floor(this.#now())
-    if (now > ms) [ms, number] = [now, -1]
-    for (const event of events) {
-      const key: OutboxKey = [ms, ++number]
-      outbox.put(key, Buffer.from(event))
-      batch.events.push({ key, position: textOf(key), event })
-    }
+    const batch = this.#batch()
+    let [ms, number] = batch.last
+    for (const event of events) batch.events.push({ key: [ms, ++number], position: `${ms}-${number}`, event })
+    batch.last = [ms, number]
     return batch
   }
 
   /** What was written is on stable storage. */
   committed(batch: FreshBatch | undefined): void {
-    if (!batch || batch.isCommitted) return
-    batch.isCommitted = true
+    if (!batch || batch === this.#committed) return
+    this.#committed = batch
     this.#fresh.add(batch)
   }
 
@@ -73,38 +68,52 @@ export class LmdbOutbox implements Outbox {
     const fresh = after === undefined ? [] : this.#fresh.read(parsePosition(after), limit)
     if (fresh.length > 0) return fresh
     const { outbox } = this.#database.refresh()
+    const [afterMs, afterNumber] = after === undefined ? NOWHERE : parsePosition(after)
     const found: Entries[number][] = []
-    for (const { key, value } of outbox.getRange({ ...(after !== undefined && { start: behind(after) }) })) {
-      if (found.length >= limit) break
-      if (value.length > 0) found.push({ position: textOf(key), event: value.toString() })
+    for (const { key, value } of outbox.getRange({ start: [afterMs, afterNumber + 1] })) {
+      const [ms, last, count] = partsOf(key)
+      for (const [at, event] of value.toString().split(BETWEEN).entries()) {
+        const number = last - count + 1 + at
+        if (event === '' || (ms === afterMs && number <= afterNumber)) continue
+        if (found.length >= limit) return found
+        found.push({ position: `${ms}-${number}`, event })
+      }
     }
     return found
   }
 
   trim(upTo: string, limit: number): Promise<number> {
     return this.#database.commitReserved(() => {
-      const { outbox } = this.#database.tables
-      const last = newest(outbox)
-      const keys = [...outbox.getKeys({ end: behind(upTo), limit })]
-      const old = keys.filter((key) => !last || key[0] !== last[0] || key[1] !== last[1])
-      for (const key of old) outbox.remove(key)
-      return old.length
+      const { outbox, meta } = this.#database.tables
+      const newest = newestOf(outbox)
+      const all = countOf(this.#database.tables)
+      const [ms, number] = parsePosition(upTo)
+      let removed = 0
+      for (const key of [...outbox.getKeys({ end: [ms, number + 1], limit })]) {
+        const [ofMs, last, count] = partsOf(key)
+        if (removed >= limit || (ofMs === newest[0] && last === newest[1])) break
+        outbox.remove(key)
+        removed += count
+      }
+      if (removed > 0) meta.put(COUNT, Buffer.from(String(all - removed)))
+      return removed
     })
   }
 
   async size(): ReturnType<Outbox['size']> {
-    const { outbox } = this.#database.refresh()
+    const tables = this.#database.refresh()
+    const { outbox } = tables
     // lmdb types it as {}; what LMDB counts costs nothing.
-    const { entryCount, treeBranchPageCount, treeLeafPageCount, overflowPages } = outbox.getStats() as Readonly<
-      Record<'entryCount' | 'treeBranchPageCount' | 'treeLeafPageCount' | 'overflowPages', number>
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages } = outbox.getStats() as Readonly<
+      Record<'treeBranchPageCount' | 'treeLeafPageCount' | 'overflowPages', number>
     >
-    const [first] = [...outbox.getKeys({ limit: 1 })]
-    const last = newest(outbox)
+    const [first] = [...outbox.getKeys({ limit: 1 })].map(partsOf)
+    const [ms, last] = newestOf(outbox)
     return {
-      events: entryCount,
+      events: countOf(tables),
       octets: (treeBranchPageCount + treeLeafPageCount + overflowPages) * PAGE,
-      first: first && textOf(first),
-      last: last && textOf(last),
+      first: first && `${first[0]}-${first[1] - first[2] + 1}`,
+      last: first && `${ms}-${last}`,
     }
   }
 
@@ -129,19 +138,50 @@ export class LmdbOutbox implements Outbox {
         else outboxNotes.put(key, Buffer.from(value))
     })
   }
+
+  /** What the transaction that is open writes: put down when all that shares it has run. */
+  #batch(): FreshBatch {
+    const { tables } = this.#database
+    const { outbox } = tables
+    const known = batches.get(outbox)
+    if (known) return known
+    const before = newestOf(outbox)
+    const now = Math.floor(this.#now())
+    const batch: FreshBatch = { before, last: now > before[0] ? [now, -1] : before, events: [] }
+    batches.set(outbox, batch)
+    this.#database.atEnd(() => put(tables, batch))
+    // A transaction that fails ends without it.
+    queueMicrotask(() => batches.delete(outbox))
+    return batch
+  }
 }
 
-function newest(outbox: QueueTables['outbox']): OutboxKey | undefined {
-  const [last] = [...outbox.getKeys({ reverse: true, limit: 1 })]
-  return last
+const NOWHERE: OutboxKey = [0, -1]
+
+function put(tables: QueueTables, { events }: FreshBatch): void {
+  const all = countOf(tables)
+  for (let from = 0; from < events.length; from += TOGETHER) {
+    const some = events.slice(from, from + TOGETHER)
+    const [ms, last] = some.at(-1)?.key ?? NOWHERE
+    tables.outbox.put([ms, last, some.length], Buffer.from(some.map(({ event }) => event).join(BETWEEN)))
+  }
+  tables.meta.put(COUNT, Buffer.from(String(all + events.length)))
 }
 
-/** The first place that can be after a position. */
-function behind(position: string): OutboxKey {
-  const [ms, number] = parsePosition(position)
-  return [ms, number + 1]
+/** Those that are no more are counted until they are trimmed. */
+function countOf({ outbox, meta }: QueueTables): number {
+  const known = meta.get(COUNT)
+  // Before it was counted each record was one event.
+  return known ? Number(known.toString()) : (outbox.getStats() as { entryCount: number }).entryCount // lmdb types it as {}
 }
 
-function textOf([ms, number]: OutboxKey): string {
-  return `${ms}-${number}`
+/** The place of the newest event; before all others when there is none. */
+function newestOf(outbox: QueueTables['outbox']): OutboxKey {
+  for (const [ms, last] of outbox.getKeys({ reverse: true, limit: 1 })) return [ms, last]
+  return NOWHERE
+}
+
+/** A record of one event may be without a count. */
+function partsOf([ms, last, count = 1]: readonly [number, number, number?]): readonly [number, number, number] {
+  return [ms, last, count]
 }

@@ -64,18 +64,19 @@ export function endedEvent(
   const { key, about } = describe(message)
   const delivery = message.deliveries[index]
   const { name, recipients, reply, class: kind, remote, uncertain } = event
-  const to = recipients.map((at) => delivery?.recipients[at]).flatMap((one) => (one ? addressOf(one) : []))
-  const rest = JSON.stringify({
-    via: delivery?.route.via,
-    host: remote,
-    attempt: before.attempts + 1,
-    reply: { code: reply.code, status: reply.status, text: reply.text },
-    class: kind,
-    fault: kind === undefined ? undefined : faultOf(reply),
-    uncertain: uncertain || undefined,
-    nextAttempt: name === 'deferred' && status.kind === 'scheduled' ? timeOf(status.at) : undefined,
-  })
-  return writeEvent(name, key, now, `{${about},"to":[${to.join(',')}],${rest.slice(1)}`)
+  let to = ''
+  for (const at of recipients) {
+    const one = delivery?.recipients[at]
+    if (one) to += to === '' ? addressOf(one) : `,${addressOf(one)}`
+  }
+  const data =
+    `{${about},"to":[${to}]${member('via', delivery?.route.via)}${member('host', remote)},"attempt":${before.attempts + 1}` +
+    `,"reply":{"code":${reply.code}${member('status', reply.status)}${member('text', reply.text)}}` +
+    member('class', kind) +
+    member('fault', kind === undefined ? undefined : faultOf(reply)) +
+    (uncertain ? ',"uncertain":true' : '') +
+    member('nextAttempt', name === 'deferred' && status.kind === 'scheduled' ? timeOf(status.at) : undefined)
+  return writeEvent(name, key, now, `${data}}`)
 }
 
 /** What all events of a message have. */
@@ -92,25 +93,33 @@ function describe(message: QueuedMessage): Description {
   const known = described.get(message)
   if (known) return known
   const { id, transaction, from, tags } = message
-  const about = JSON.stringify({
-    message: id,
-    transaction,
-    from: from?.toString() ?? '',
-    tenant: tags?.tenant ?? from?.domain,
-    tags: tags?.tags,
-    metadata: tags?.metadata,
-  })
+  const about =
+    `"message":${quoted(id)}${member('transaction', transaction)}${member('from', from?.toString() ?? '')}` +
+    member('tenant', tags?.tenant ?? from?.domain) +
+    (tags?.tags === undefined ? '' : `,"tags":${JSON.stringify(tags.tags)}`) +
+    (tags?.metadata === undefined ? '' : `,"metadata":${JSON.stringify(tags.metadata)}`)
   const description: Description = {
     // A message that is sent another way has another id, and the same transaction.
     key: transaction === undefined ? id : encodeURIComponent(transaction),
-    about: about.slice(1, -1),
+    about,
   }
   described.set(message, description)
   return description
 }
 
 function addressOf({ address }: QueuedDelivery['recipients'][number]): string {
-  return JSON.stringify(address.toString())
+  return quoted(address.toString())
+}
+
+/** One more member of JSON; none without a value. Written by hand: there are two events a message, and a general way costs more than all else of them. */
+function member(name: string, value: string | undefined): string {
+  return value === undefined ? '' : `,"${name}":${quoted(value)}`
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 function domainOf(from: string | undefined): string | undefined {
