@@ -24,3 +24,24 @@ for (const store of ['lmdb', 'redis'] as const)
     assert.deepEqual(faults, [])
     assert.ok(acknowledged > 0)
   })
+
+/** Of each way to be wrong, what has to be said of it. */
+const FAULTS = {
+  loses: /^LOST (delivered|bounced)/,
+  doubles: /^TWO IDS/,
+  invents: /^INVENTED/,
+  turns: /^ORDER/,
+} as const
+
+test('servers that lose, double, invent or turn events are found out', async () => {
+  const found = Object.entries(FAULTS).map(async ([broken, fault]) => {
+    const short = { kills: 1, clients: 3, batch: 1, lifeMs: 2_500, patienceMs: 2_000, random: randomOf(8) }
+    const { acknowledged, faults } = await runWorld({ store: 'lmdb', ...short, broken: broken as keyof typeof FAULTS })
+    assert.ok(acknowledged > 0)
+    assert.ok(
+      faults.some((each) => fault.test(each)),
+      `${broken}: ${faults.join('\n')}`,
+    )
+  })
+  await Promise.all(found)
+})

@@ -10,6 +10,7 @@ import { queue } from '@postroad/queue'
 import { redis } from '@postroad/redis'
 import { redisQueue } from '@postroad/redis-queue'
 import { routing } from '@postroad/routing'
+import { type Break, breakOutbox } from './broken.ts'
 
 /** What a server of a world is told. */
 export interface WorkerSettings {
@@ -20,10 +21,14 @@ export interface WorkerSettings {
   readonly batch: number
   /** The queue is in this Redis; absent: in the folder. */
   readonly redis?: string
+  /** What it does wrong, where a world must find it out. */
+  readonly broken?: Break
 }
 
 // `as`: the world wrote it.
-const { folder, hopPort, hookPort, secret, batch, redis: url } = JSON.parse(process.argv[2] ?? '{}') as WorkerSettings
+const settings = JSON.parse(process.argv[2] ?? '{}') as WorkerSettings
+const { folder, hopPort, hookPort, secret, batch, redis: url } = settings
+if (settings.broken) breakOutbox(settings.broken)
 const delivery = {
   smtp: { tls: { mode: 'none' as const } },
   retry: ['200 ms'],

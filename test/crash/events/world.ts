@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createSink, type SinkAnswer, type SinkStep } from '@postroad/testing'
 import { DURABLE, startRedis } from '../../cluster/redis.ts'
+import type { Break } from './broken.ts'
 import { Hook } from './hook.ts'
 import type { WorkerSettings } from './worker.ts'
 
@@ -26,6 +27,10 @@ export interface WorldOptions {
   readonly random: () => number
   /** Milliseconds of the life of a server at most, from when it listens; most die when so many letters were taken. */
   readonly lifeMs: number
+  /** Milliseconds for the last server to bring everything to its end. Default 120,000. */
+  readonly patienceMs?: number
+  /** The servers do this wrong. */
+  readonly broken?: Break
 }
 
 /** What is known at the end. */
@@ -42,7 +47,6 @@ export interface WorldResult {
 
 const NODE = ['--conditions=@postroad/source', '--no-warnings']
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url))
-/** Milliseconds for the last server to bring everything to its end. */
 const PATIENCE = 120_000
 
 /** Runs one world. */
@@ -59,6 +63,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
     secret: hook.secret,
     batch: options.batch,
     ...(redis && { redis: redis.url }),
+    ...(options.broken && { broken: options.broken }),
   }
   const errors: string[] = []
   try {
@@ -80,7 +85,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
     await hook.recover()
     const last = await Server.start(settings, errors)
     if (!last) throw new Error(`the last server did not come up: ${errors.at(-1)}`)
-    const until = Date.now() + PATIENCE
+    const until = Date.now() + (options.patienceMs ?? PATIENCE)
     while (Date.now() < until && letters.verdict(hook).some((fault) => fault.startsWith('LOST'))) await sleep(200)
     // What is invented may come late.
     await sleep(500)
