@@ -109,6 +109,7 @@ class Writer implements ContentWriter {
     if (this.#isClosed) throw new MessageError('ERR_BODY_DISPOSED')
     this.#isClosed = true
     this.#sealTail()
+    if (!this.#isSpilled) this.#freeable = []
     return this.#isSpilled
       ? this.#finishFile(hasOnlyCrlf)
       : new StoredMemory(this.#chunks, { size: this.size, scanner: this.#scanner, hasOnlyCrlf })
@@ -118,6 +119,7 @@ class Writer implements ContentWriter {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#chunks = []
+    this.#freeable = []
     this.#tail = undefined
     // The caller of write has the rejection; here only the file must go.
     const close = (): Promise<void> | undefined => this.#file?.close()
