@@ -134,8 +134,9 @@ test('a template is filled for each recipient, and what it names and nobody says
   assert.equal(wrong.status, 422)
   assert.match(wrong.json.errors[0].detail, /"name".*did you mean "nmae"/)
   assert.deepEqual(
-    [...new Set(wrong.json.errors.map(({ pointer }: { pointer: string }) => pointer))],
+    wrong.json.errors.map(({ pointer }: { pointer: string }) => pointer),
     ['#/recipients/0/variables/name', '#/recipients/1/variables'],
+    'what subject and HTML name is told once',
   )
   assert.equal((await mailbox('ann')).length, 1, 'nothing was sent')
 })

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
-import { Events, type Service, Store } from '@postroad/plugin'
+import { Events, type MailEvent, type Service, Store } from '@postroad/plugin'
 import { fakeClock, memoryStore, testPlugin } from '@postroad/testing'
 import { bounces } from './index.ts'
 import { dsnOf, lines, reportOf } from './report-fixture.test.ts'
@@ -46,6 +46,17 @@ const complaint = (mailFrom: string) =>
     'message/feedback-report',
     `Feedback-Type: abuse\nVersion: 1\nOriginal-Mail-From: <${mailFrom}>\nOriginal-Rcpt-To: <gone@example.org>\n`,
   )
+
+/** What programs were told. */
+const published: MailEvent[] = []
+const told: Events = { publish: async (event) => void published.push(event) }
+after(() => {
+  const about = { transaction: 'T1', from: 'news@shop.test', to: ['gone@example.org'] }
+  assert.deepEqual(published, [
+    { ...about, kind: 'complained', detail: { type: 'abuse' } },
+    { ...about, kind: 'bounced', detail: { ...dead, reported: true } },
+  ])
+})
 
 testPlugin(
   bounces,
@@ -179,6 +190,27 @@ testPlugin(
           ],
         },
       },
+    },
+    {
+      name: 'programs are told of a complaint, before it is taken',
+      services: [...one.services, [Events, told]],
+      rcpt: 'fbl@shop.test',
+      data: complaint(one.to),
+      expect: { accepted: true },
+    },
+    {
+      name: 'and of a bounce, with what it says and that it was reported',
+      services: [...one.services, [Events, told]],
+      rcpt: one.to,
+      data: dsnOf('gone@example.org'),
+      expect: { accepted: true },
+    },
+    {
+      name: 'not of what cannot be laid to a recipient of ours',
+      services: [...two.services, [Events, told]],
+      rcpt: two.to,
+      data: dsnOf('victim@example.org'),
+      expect: { accepted: true },
     },
     {
       name: 'one that programs cannot be told of comes again',

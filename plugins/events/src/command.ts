@@ -121,7 +121,7 @@ async function status(outbox: Outbox, { endpoints }: Given, io: CommandIo, now: 
     io.row({
       endpoint: name,
       state: why ? `off: ${why.why}` : cursor === undefined ? 'new' : 'on',
-      told: cursor === undefined ? '' : timeOf(Number.parseInt(cursor, 10)),
+      told: toldUpTo(cursor),
       behind: next ? `${Math.max(0, Math.round((now - Number.parseInt(next.position, 10)) / 1_000))} s` : '0 s',
       parked: (await outbox.notes(parkPrefix(name))).length,
       dead: (await outbox.notes(deadPrefix(name))).length,
@@ -218,6 +218,12 @@ async function asking(outbox: Outbox, name: string, wish: AskedNote): Promise<[s
 /** A position before all of that moment. */
 function before(ms: number): string {
   return `${Math.max(0, Math.floor(ms) - 1)}-999999999`
+}
+
+/** A cursor at the beginning is of who was told nothing. */
+function toldUpTo(cursor: string | undefined): string {
+  const ms = cursor === undefined ? 0 : Number.parseInt(cursor, 10)
+  return ms > 0 ? timeOf(ms) : 'never'
 }
 
 function timeOf(ms: number): string {

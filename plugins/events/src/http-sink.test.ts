@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -122,17 +123,39 @@ for (const [status, headers, expected] of [
     assert.equal(asked.length, 1)
   })
 
+/** Something that happens once. */
+function moment() {
+  let reach = (): void => {}
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  return { reached, reach: () => reach() }
+}
+
 test('an answer that never ends, or never comes, costs only so long; its status counts when it is long', async (t) => {
-  const silent = await hearing(t, () => {})
-  const slow = sinkFor(t, `http://127.0.0.1:${silent.port}/`, { timeout: 150 })
-  assert.deepEqual(await slow.sink.deliver([EVENT], never), { kind: 'failed', why: 'it took too long' })
+  // The time of the sink passes when the test says so, and that is when the request is there.
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const heard = moment()
+  const silent = await hearing(t, () => heard.reach())
+  const slow = sinkFor(t, `http://127.0.0.1:${silent.port}/`, { timeout: 5_000 })
+  const unanswered = slow.sink.deliver([EVENT], never)
+  await heard.reached
+  t.mock.timers.tick(5_000)
+  assert.deepEqual(await unanswered, { kind: 'failed', why: 'it took too long' })
+  const begun = moment()
   const dripping = await hearing(t, (_, response) => {
     response.write('x')
     const timer = setInterval(() => response.write('x'), 20)
     response.once('close', () => clearInterval(timer))
   })
-  const dripped = sinkFor(t, `http://127.0.0.1:${dripping.port}/`, { timeout: 150 })
-  assert.equal((await dripped.sink.deliver([EVENT], never)).kind, 'failed')
+  const answered = (): void => begun.reach()
+  subscribe('http.client.response.finish', answered)
+  t.after(() => unsubscribe('http.client.response.finish', answered))
+  const dripped = sinkFor(t, `http://127.0.0.1:${dripping.port}/`, { timeout: 5_000 })
+  const endlessly = dripped.sink.deliver([EVENT], never)
+  await begun.reached
+  t.mock.timers.tick(5_000)
+  assert.equal((await endlessly).kind, 'failed')
   const endless = await hearing(t, (_, response) => {
     const fill = (): void => {
       while (!response.destroyed && response.write(Buffer.alloc(65_536, 'x')));
@@ -168,25 +191,33 @@ test('what a name leads to is judged, each time that it is looked up, and looked
   }
   const allowed = sinkFor(t, `http://hook.test:${port}/`, {}, zone)
   assert.deepEqual(await allowed.sink.deliver([EVENT], never), { kind: 'ok' })
-  // A name that answers with something public to who looks, and with this machine to who connects: nobody looks twice.
+  // A name that answers with something allowed to who looks, and with something else to who connects: nobody looks twice.
+  const closing = await hearing(t, (_, response) => void response.setHeader('connection', 'close').end())
   let lookups = 0
+  const url = `http://rebind.test:${closing.port}/`
   const [endpoint] = options.parse({
-    endpoints: [{ name: 'x', url: `http://rebind.test:${port}/`, plain: true, secrets: makeSecret(), timeout: 200 }],
+    endpoints: [{ name: 'x', url, plain: true, secrets: makeSecret(), networks: ['127.0.0.1'] }],
   }).endpoints
   assert.ok(endpoint)
   const rebinding = {
-    a: async () => ({ records: [++lookups === 1 ? '192.0.2.1' : '127.0.0.1'], secure: false, ttl: 0, canonical: '' }),
+    a: async () => ({ records: [++lookups === 1 ? '127.0.0.1' : '127.0.0.2'], secure: false, ttl: 0, canonical: '' }),
     aaaa: () => Promise.reject(Object.assign(new Error('NODATA'), { code: 'NODATA' })),
   }
   const shape = { format: 'standard', isBatch: false, source: '' } as const
   const sink = httpSink({
-    endpoint: { ...endpoint, url: `http://rebind.test:${port}/` },
+    endpoint: { ...endpoint, url },
     dns: rebinding,
     shape,
     now: Date.now,
   })
-  for (let round = 0; round < 3; round++) assert.equal((await sink.deliver([EVENT], never)).kind, 'failed')
-  assert.equal(asked.length, 1)
+  t.after(() => sink.close?.())
+  assert.deepEqual(await sink.deliver([EVENT], never), { kind: 'ok' })
+  assert.equal(lookups, 1)
+  for (let round = 0; round < 2; round++) {
+    const outcome = await sink.deliver([EVENT], never)
+    assert.ok(outcome.kind === 'failed' && /is not in public networks/.test(outcome.why), JSON.stringify(outcome))
+  }
+  assert.deepEqual([asked.length, closing.asked.length], [1, 1])
 })
 
 test('mistakes are found where they are', () => {

@@ -277,7 +277,10 @@ function rendered(template: Template, copy: Copy, { client }: MessageReading, fa
         error.missing === undefined
           ? ['template', ...(typeof template === 'object' ? [kind] : [])]
           : [...path, ...error.missing.split('.')]
-      faults.push({ pointer: pointerOf(place), detail: error.message })
+      const fault = { pointer: pointerOf(place), detail: error.message }
+      // A variable that subject, text and HTML name is missing once.
+      if (!faults.some(({ pointer, detail }) => pointer === fault.pointer && detail === fault.detail))
+        faults.push(fault)
     }
     return undefined
   }

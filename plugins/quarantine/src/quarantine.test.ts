@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CommandIo, definePlugin, type Service, Spool, quarantine as setAside } from '@postroad/plugin'
+import {
+  type CommandIo,
+  definePlugin,
+  Events,
+  type MailEvent,
+  type Service,
+  Spool,
+  quarantine as setAside,
+} from '@postroad/plugin'
 import { createSink, createTestServer, memorySpool, sessionOn, type TestServer } from '@postroad/testing'
 import { quarantine } from './index.ts'
 
@@ -28,9 +36,13 @@ interface Fixture {
   ): Promise<{ readonly code: number; readonly rows: Record<string, unknown>[]; readonly said: string[] }>
 }
 
-async function on(options: Parameters<typeof quarantine>[0], use: (fixture: Fixture) => Promise<void>): Promise<void> {
+async function on(
+  options: Parameters<typeof quarantine>[0],
+  use: (fixture: Fixture) => Promise<void>,
+  more: readonly (readonly [Service<unknown>, unknown])[] = [],
+): Promise<void> {
   const spool = memorySpool()
-  const services: (readonly [Service<unknown>, unknown])[] = [[Spool, spool]]
+  const services: (readonly [Service<unknown>, unknown])[] = [[Spool, spool], ...more]
   const server = await createTestServer([picky(), quarantine(options)], { services })
   const run: Fixture['run'] = async (command, ...args) => {
     const rows: Record<string, unknown>[] = []
@@ -50,6 +62,40 @@ async function on(options: Parameters<typeof quarantine>[0], use: (fixture: Fixt
     await server.close()
   }
 }
+
+test('programs are told of what is quarantined before it is taken, and when they cannot be, it is not', async () => {
+  const published: MailEvent[] = []
+  let isFull = false
+  const told: Events = {
+    async publish(event) {
+      if (isFull) throw new Error('the disk is full')
+      published.push(event)
+    },
+  }
+  await on(
+    {},
+    async ({ server, run }) => {
+      const send = (subject: string) =>
+        sessionOn(server)
+          .mail('spam@bad.test')
+          .rcpt('a@mx.test')
+          .rcpt('b@mx.test')
+          .data(`Subject: ${subject}\n\nBody\n`)
+      await send('first').expectAccepted()
+      const [row = {}] = (await run('list')).rows
+      const [event] = published
+      assert.deepEqual(
+        [published.length, event?.kind, event?.from, event?.to, event?.detail?.['reason'], event?.detail?.['id']],
+        [1, 'quarantined', 'spam@bad.test', ['a@mx.test'], 'bad for the first', row['id']],
+      )
+      assert.equal(typeof event?.transaction, 'string')
+      isFull = true
+      await send('all').expectRefusal('4.3.0')
+      assert.deepEqual([(await run('list')).rows.length, published.length], [1, 1], 'nothing of it is kept')
+    },
+    [[Events, told]],
+  )
+})
 
 test('what is quarantined is taken, listed and shown; the rest goes on', () =>
   on({}, async ({ server, run }) => {

@@ -215,6 +215,18 @@ test('what is not a pattern, an address or an action is a boot error', async () 
     routing({ domains: { 'example.com': { via: 'maildir', user: ['x'] } as never } }),
   ]
   for (const plugin of mistakes) await assert.rejects(createTestServer([plugin]), /routing/)
+  const places = [
+    [{ addresses: { 'a@example.com': 'b' } }, /addresses\["a@example\.com"\]: not an address: "b"/],
+    [
+      { domains: { 'example.com': { via: 'maildir', catchAll: 'b' } } },
+      /domains\["example\.com"\]: not an address: "b"/,
+    ],
+    [{ postmaster: 'b' }, /postmaster: not an address: "b"/],
+    [{ routes: [{ name: 'first', match: 'a@example.com', to: ['b'] }] }, /first: not an address: "b"/],
+    [{ routes: [{ match: 'a@example.com', copy: ['b'] }] }, /routes\[0\]\.copy: not an address: "b"/],
+    [{ masquerade: { 'a.example.com': 'b c' } }, /masquerade\["a\.example\.com"\]: not a domain: "b c"/],
+  ] as const
+  for (const [options, said] of places) await assert.rejects(createTestServer([routing(options as never)]), said)
 })
 
 test('no forward-path, however odd, has a route that leaves our domains when the client may not relay', async () => {

@@ -7,7 +7,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { makeAddress } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { SrsOptions } from './options.ts'
-import { checkedDomain } from './target.ts'
+import { at, checkedDomain } from './target.ts'
 
 const DAY = 86_400_000
 /** Five bits a character, two characters: days modulo 1,024. */
@@ -33,7 +33,7 @@ export function srsOf({ domain, secret, lifetime }: SrsOptions): Srs {
   const sign = (key: string, parts: readonly string[]) =>
     createHmac('sha256', key).update(parts.join('\0').toLowerCase()).digest('base64url').slice(0, HASH)
   const isRight = (given: string, parts: readonly string[]) => secret.some((key) => equal(given, sign(key, parts)))
-  const ours = checkedDomain(domain)
+  const ours = at('srs.domain', () => checkedDomain(domain))
   const [first = ''] = secret
   return {
     encode(from, now) {

@@ -6,6 +6,7 @@ import { openTable, type Table, type TableDeps } from './lookup.ts'
 import type { RoutingOptions, RuleOptions, TagOptions } from './options.ts'
 import { type Srs, srsOf } from './srs.ts'
 import {
+  at,
   checkedAddress,
   checkedDomain,
   type Domain,
@@ -52,7 +53,9 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
   const { relay, separator, masquerade } = options
   const isNear = networks(relay?.networks ?? [])
   const rules = options.routes.map((rule, index) => compileRule(rule, index, separator))
-  const masqueraded = Object.entries(masquerade).map(([pattern, shown]) => [pattern, checkedDomain(shown)] as const)
+  const masqueraded = Object.entries(masquerade).map(
+    ([pattern, shown]) => [pattern, at(`masquerade[${JSON.stringify(pattern)}]`, () => checkedDomain(shown))] as const,
+  )
   const opened: Table[] = []
   for (const [index, table] of options.tables.entries()) {
     const name = options.tables.length > 1 ? `${deps.name}-${index}` : deps.name
@@ -64,11 +67,16 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
     addresses: new AddressTable(
       Object.entries(options.addresses).map(([pattern, value]) => [
         pattern,
-        makeTarget(Array.isArray(value) ? { to: value } : value),
+        at(`addresses[${JSON.stringify(pattern)}]`, () => makeTarget(Array.isArray(value) ? { to: value } : value)),
       ]),
       separator,
     ),
-    domains: new DomainTable(Object.entries(options.domains).map(([pattern, value]) => [pattern, makeDomain(value)])),
+    domains: new DomainTable(
+      Object.entries(options.domains).map(([pattern, value]) => [
+        pattern,
+        at(`domains[${JSON.stringify(pattern)}]`, () => makeDomain(value)),
+      ]),
+    ),
     tables: opened,
     separator,
     senderRouting: options.senderRouting,
@@ -89,7 +97,7 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
 function postmasterOf({ postmaster, domains }: RoutingOptions): string | undefined {
   const first = Object.keys(domains).find((pattern) => !/[*?]|^\./.test(pattern))
   const address = postmaster ?? (first === undefined ? undefined : `postmaster@${first}`)
-  return address === undefined ? undefined : checkedAddress(address)
+  return address === undefined ? undefined : at('postmaster', () => checkedAddress(address))
 }
 
 function compileRule(rule: RuleOptions, index: number, separator: string): Rule {
@@ -105,7 +113,7 @@ function compileRule(rule: RuleOptions, index: number, separator: string): Rule 
   // The recipient has its route by then, and the client its 250.
   if (condition.ofContent && (rule.via !== undefined || rule.to !== undefined || copy.length > 0))
     throw new TypeError(`routing: ${name}: when the message is there it can only be refused, discarded, held or tagged`)
-  return { name, condition, action, hold, copy: copy.map(checkedAddress), tag }
+  return { name, condition, action, hold, copy: at(`${name}.copy`, () => copy.map(checkedAddress)), tag }
 }
 
 function actionOf(rule: RuleOptions, name: string): RouteTarget | Refusal | undefined {
@@ -115,7 +123,7 @@ function actionOf(rule: RuleOptions, name: string): RouteTarget | Refusal | unde
   if (said === 0) return undefined
   if (discard) return { route: Object.freeze({ via: 'discard' }), to: [] }
   if (refuse !== undefined) return refusal(typeof refuse === 'string' ? { text: refuse, status: '5.7.1' } : refuse)
-  return makeTarget(rule)
+  return at(name, () => makeTarget(rule))
 }
 
 function refusal({ text, status }: { readonly text: string; readonly status: string }): Refusal {

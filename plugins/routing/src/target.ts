@@ -53,6 +53,16 @@ export function makeRoute({
   })
 }
 
+/** What `make` returns; a mistake in it says at which option it is. */
+export function at<T>(option: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new TypeError(`routing: ${option}: ${error.message.replace(/^routing: /, '')}`, { cause: error })
+  }
+}
+
 /** @throws {TypeError} when it is not an address, apart from its places */
 export function checkedAddress(text: string): string {
   if (!parseAddress(text.replaceAll(/\{(?:local|domain|detail)\}/g, 'x'), { smtputf8: true }))
