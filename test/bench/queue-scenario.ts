@@ -65,6 +65,18 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'workers-queue',
+    group: 'workers',
+    title: '40 sessions, 4 KB, queued and delivered: one process, and two workers with their supervisor',
+    targets: ['postroad-process-queue', 'postroad-workers-queue'],
+    sessions: 40,
+    octets: SMALL,
+    messages: 8_000,
+    warmUp: 40_000,
+    forwards: true,
+    isLong: true,
+  },
+  {
     name: 'queue-200',
     title: '200 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
     targets: QUEUEING,

@@ -203,6 +203,22 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'auth',
+    title:
+      '20 sessions, 4 KB with a signature: SPF and DKIM by Haraka, and these, DMARC and the field that tells of them here',
+    targets: ['haraka-auth', 'postroad-auth'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 15_000,
+    slow: ['haraka-auth'],
+    get data() {
+      return filteredData()
+    },
+    besides: startZone,
+    isLong: true,
+  },
+  {
     name: 'milter-cpu',
     group: 'milter',
     title: '20 sessions, 4 KB with a signature, SPF, DKIM and DMARC: by SMTP, and by milter',
@@ -275,6 +291,29 @@ export const SCENARIOS: readonly Scenario[] = [
     messages: 8_000,
     warmUp: 5_000,
     starttls: true,
+  },
+  {
+    name: 'starttls-one',
+    title: '20 sessions, one message a connection, 4 KB, after STARTTLS; and handshakes alone',
+    targets: ['openssl', 'smtp-server-starttls', 'postroad-starttls'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 2_000,
+    warmUp: 6_000,
+    single: true,
+    starttls: true,
+    speaks: { openssl: 'handshake' },
+    isLong: true,
+  },
+  {
+    name: 'workers',
+    title: '40 sessions, many messages a connection, 4 KB: one process, and two workers with their supervisor',
+    targets: ['postroad-process', 'postroad-workers'],
+    sessions: 40,
+    octets: SMALL,
+    messages: 20_000,
+    warmUp: 40_000,
+    isLong: true,
   },
   ...QUEUE_SCENARIOS,
   {

@@ -1,0 +1,4 @@
+/** `postroad start`, one process, with the embedded queue. */
+import { commandTarget } from '../command-target.ts'
+
+export const target = commandTarget('queue', 1)
