@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { rateLimit } from '@postroad/rate-limit'
 import { simpleParser } from 'mailparser'
 import { start } from './server.ts'
 
@@ -139,6 +141,21 @@ test('a template is filled for each recipient, and what it names and nobody says
     'what subject and HTML name is told once',
   )
   assert.equal((await mailbox('ann')).length, 1, 'nothing was sent')
+})
+
+test('how often a token may send is a limit by identity, as the page has it; another token goes on', async (t) => {
+  const page = await readFile(new URL('../../docs/injection.md', import.meta.url), 'utf8')
+  assert.match(page, /`\{ of: messages, by: identity, limit: 1000\/h \}`/)
+  const plugins = [rateLimit({ limits: [{ of: 'messages', by: 'identity', limit: '2/h' }] })]
+  const { ask } = await start(t, { plugins })
+  const send = (from: string, token: string) =>
+    ask('POST', '/v1/messages', { from, to: 'ann@example.com', subject: 's', text: 't' }, { token })
+  for (const expected of [202, 202, 429]) {
+    const { status, headers, text } = await send('shop@shop.example', 'shop')
+    assert.equal(status, expected, text)
+    if (status === 429) assert.match(headers.get('retry-after') ?? '', /^\d+$/)
+  }
+  assert.equal((await send('news@news.example', 'news')).status, 202)
 })
 
 test('mail waits for its time, and can be taken back until then', async (t) => {
