@@ -205,3 +205,17 @@ test('the memory of chunks that are alone in it is freed once a file has them, a
     await stored.dispose()
   }
 })
+
+test('a file is read into the memory that is lent, as far as that goes; who lends none has pieces to keep', async () => {
+  const bytes = Buffer.alloc(1_000_001, 'Subject: x\r\n\r\nabcdefg\r\n')
+  const stored = await store(cut(bytes, 65_536), { memoryLimit: 1000 })
+  const memory = new Uint8Array(99_999)
+  const copies: Uint8Array[] = []
+  for await (const piece of stored.read(7, () => memory)) {
+    assert.equal(piece.buffer, memory.buffer)
+    copies.push(piece.slice())
+  }
+  assert.ok(Buffer.concat(copies).equals(bytes.subarray(7)))
+  assert.ok((await collect(stored.read())).equals(bytes))
+  await stored.dispose()
+})

@@ -208,9 +208,9 @@ class StoredMessage implements ReceivedMessage {
     return top + stored.size + (this.#base ? this.#base.size - stored.header.length : 0)
   }
 
-  async *raw(): AsyncIterable<Uint8Array> {
+  async *raw(lend?: () => Uint8Array): AsyncIterable<Uint8Array> {
     yield* this.#blocks()
-    yield* this.#shared.stored.read(this.#untouchedFrom())
+    yield* this.#shared.stored.read(this.#untouchedFrom(), lend)
   }
 
   body(): AsyncIterable<Uint8Array> {

@@ -9,8 +9,8 @@ import { makeQueueId } from '@postroad/mail'
 export interface SpillFile {
   /** Writes all octets at that offset; rejects with the system's code (`ENOSPC`). */
   write(chunks: readonly Uint8Array[], offset: number): Promise<void>
-  /** Up to `length` octets from that offset; fewer only at the end. Any number of calls at once. */
-  read(offset: number, length: number): Promise<Uint8Array>
+  /** Up to `length` octets from that offset, in `into` if it is given; fewer only at the end. Any number of calls at once. */
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>
   close(): Promise<void>
   /** Syncs the octets and gives the file that path; readers go on. Absent: it has no name that could be changed. */
   moveTo?(path: string): Promise<void>
@@ -28,7 +28,7 @@ export async function openSpillFile(folder: string): Promise<SpillFile> {
   }
   return {
     write: (chunks, offset) => writeAll(handle, chunks, offset),
-    read: (offset, length) => readUpTo(handle, offset, length),
+    read: (offset, length, into) => readUpTo(handle, offset, length, into),
     close: () => handle.close(),
   }
 }
@@ -43,7 +43,7 @@ export async function openNamedFile(folder: string): Promise<SpillFile> {
   let isMoved = false
   return {
     write: (chunks, offset) => writeAll(handle, chunks, offset),
-    read: (offset, length) => readUpTo(handle, offset, length),
+    read: (offset, length, into) => readUpTo(handle, offset, length, into),
     async moveTo(to) {
       await handle.datasync()
       await rename(path, to)
@@ -84,8 +84,12 @@ function skip(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
   return []
 }
 
-async function readUpTo(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(length)
+async function readUpTo(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+  buffer: Uint8Array = Buffer.allocUnsafeSlow(length),
+): Promise<Uint8Array> {
   let filled = 0
   while (filled < length) {
     const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled)

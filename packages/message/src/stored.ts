@@ -25,8 +25,8 @@ export interface Stored {
   chunks(from?: number): readonly Uint8Array[] | undefined
   /** The file with all octets, when it may be taken over. */
   file(): TakenFile | undefined
-  /** The octets from that offset. Rejects with `ERR_BODY_DISPOSED` when begun after `dispose`. */
-  read(from?: number): AsyncIterable<Uint8Array>
+  /** The octets from that offset, of a file in the memory that is lent. Rejects with `ERR_BODY_DISPOSED` when begun after `dispose`. */
+  read(from?: number, lend?: () => Uint8Array): AsyncIterable<Uint8Array>
   /** Frees memory or file; a reader that has begun may read to its end. */
   dispose(): void | Promise<void>
 }
@@ -126,12 +126,14 @@ export class StoredFile extends StoredBase implements Stored {
     return { crc: this.#crc, moveTo: (path) => file.moveTo?.(path) ?? Promise.resolve() }
   }
 
-  async *read(from = 0): AsyncIterable<Uint8Array> {
+  async *read(from = 0, lend?: () => Uint8Array): AsyncIterable<Uint8Array> {
     if (this.#isDisposed) throw new MessageError('ERR_BODY_DISPOSED')
     this.#readers++
     try {
       for (let offset = from; offset < this.size; ) {
-        const chunk = await this.#file.read(offset, Math.min(READ_SIZE, this.size - offset))
+        const memory = lend?.()
+        const length = Math.min(memory?.length ?? READ_SIZE, this.size - offset)
+        const chunk = await this.#file.read(offset, length, memory)
         if (chunk.length === 0) throw new MessageError('ERR_BODY_TRUNCATED')
         offset += chunk.length
         yield chunk

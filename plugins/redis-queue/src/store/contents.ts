@@ -65,7 +65,7 @@ export class Contents {
   read(id: string, expected: ContentNote & { readonly size: number }): MessageSource {
     if (expected.pieces > 0) return readContent(this.#link, this.#keyOf(id), expected)
     const folder = this.#folder
-    if (folder) return { size: expected.size, raw: () => folder.read(id, expected) }
+    if (folder) return { size: expected.size, raw: (lend) => folder.read(id, expected, lend) }
     return failingSource(
       expected.size,
       new QueueError('ERR_QUEUE_IO', 'The content is in a shared folder, and this node has none'),

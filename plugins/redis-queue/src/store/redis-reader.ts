@@ -159,8 +159,8 @@ export class RedisReader {
     }
     return {
       size,
-      async *raw() {
-        yield* (await open()).raw()
+      async *raw(lend) {
+        yield* (await open()).raw(lend)
       },
     }
   }

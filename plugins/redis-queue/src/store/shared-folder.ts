@@ -52,10 +52,14 @@ export class SharedFolder {
   }
 
   /** Reads content; rejects with `ERR_QUEUE_CORRUPT` when it is not what was written, with `ERR_QUEUE_IO` when the folder is away. */
-  async *read(id: string, expected: { readonly size: number; readonly crc: number }): AsyncGenerator<Uint8Array> {
+  async *read(
+    id: string,
+    expected: { readonly size: number; readonly crc: number },
+    lend?: () => Uint8Array,
+  ): AsyncGenerator<Uint8Array> {
     const { path, files } = await this.#open()
     try {
-      yield* files.read(id, expected)
+      yield* files.read(id, expected, lend)
     } catch (error) {
       await present(path)
       throw error
