@@ -4,11 +4,11 @@
 export interface Bar {
   readonly scenario: string
   /** `peakRss` in MB, `idle` in octets a session; both only by themselves. */
-  readonly figure: 'cpu' | 'rate' | 'wait' | 'idle' | 'peakRss'
+  readonly figure: 'cpu' | 'rate' | 'wait' | 'wait99' | 'idle' | 'peakRss'
   readonly target: string
   /** `name-*`: the slowest of those whose names begin so. */
   readonly against?: string
-  /** By how much it is more than `against`, instead of how many times as much; `wait` in ms. */
+  /** By how much it is more than `against`, instead of how many times as much; `wait` (p50) and `wait99` (p99) in ms. */
   readonly isDifference?: boolean
   readonly atMost?: number
   readonly atLeast?: number
@@ -79,6 +79,18 @@ export const BARS: readonly Bar[] = [
     { scenario, figure: 'rate', target: 'postroad-queue', against: 'haraka', atLeast: 2.5 },
   ]),
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
+  ...['latency-one', 'latency-one-pipelined'].map(
+    (scenario): Bar => ({ scenario, figure: 'wait', target: 'postroad-queue', against: 'postfix', atMost: 1 }),
+  ),
+  ...['10%', '50%', '90%'].flatMap((share): Bar[] =>
+    (['wait', 'wait99'] as const).map((figure) => ({
+      scenario: 'latency',
+      figure,
+      target: `${share} postroad-queue`,
+      against: `${share} postfix`,
+      atMost: 1,
+    })),
+  ),
   { scenario: 'injection', figure: 'rate', target: 'postroad-injection', against: 'postroad-queue', atLeast: 0.8 },
   { scenario: 'injection', figure: 'cpu', target: 'postroad-injection', against: 'postroad-queue', atMost: 1.3 },
   { scenario: 'backlog', figure: 'rate', target: 'postroad-queue-backlog', against: 'postroad-queue', atLeast: 0.9 },

@@ -35,11 +35,11 @@ export interface Driver {
   close(): void
 }
 
-const HELO = 'EHLO client.example\r\n'
-const MAIL = 'MAIL FROM:<sender@client.example>\r\n'
-const RCPT = 'RCPT TO:<alice@postroad.test>\r\n'
+export const HELO = 'EHLO client.example\r\n'
+export const MAIL = 'MAIL FROM:<sender@client.example>\r\n'
+export const RCPT = 'RCPT TO:<alice@postroad.test>\r\n'
 const STARTTLS = 'STARTTLS\r\n'
-const DATA = 'DATA\r\n'
+export const DATA = 'DATA\r\n'
 const QUIT = 'QUIT\r\n'
 
 /** Messages of about this many octets: a small header and lines of text, a few of which begin with a dot. */

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDriver } from './drive.ts'
 import { type Driver, type Load, makeData } from './load.ts'
+import { openTransactions } from './load-transaction.ts'
+import { measureShares, type Step } from './measure-shares.ts'
 import type { Scenario } from './scenario.ts'
 import { ServerProcess } from './server-process.ts'
 import type { Usage, Work } from './target.ts'
@@ -69,6 +71,12 @@ export async function measure(
         await warm(scenario, server, sink)
         server.pause()
       }
+    }
+    const { shares } = scenario
+    if (shares !== undefined) {
+      const step: Step = (server, { limitMs, ...how }) =>
+        measureOnce({ ...scenario, ...how }, { server, sink }, limitMs)
+      return await measureShares({ ...scenario, shares }, servers, step, options)
     }
     return scenario.idle
       ? await measureIdle(scenario, servers)
@@ -160,9 +168,13 @@ function limitOf({ slow }: Scenario, { target }: ServerProcess, limitMs: number)
   return slow?.includes(target) ? Math.min(limitMs, SLOW_LIMIT_MS) : limitMs
 }
 
-function openFor(scenario: Scenario, server: ServerProcess): Promise<Driver> {
-  const { socket } = server
+/** A scenario, or a step of it whose messages are due at times, in milliseconds from the start. */
+type Timed = Scenario & { readonly due?: readonly number[] }
+
+function openFor(scenario: Timed, server: ServerProcess): Promise<Driver> {
+  const { socket, port } = server
   const { speaks, sessions, octets, data = makeData(octets) } = scenario
+  if (scenario.isWhole) return openTransactions({ port, sessions, due: scenario.due })
   return openDriver(speaks?.[server.target], { socket, sessions, data })
 }
 
@@ -195,7 +207,7 @@ async function measureRounds(
 }
 
 async function measureOnce(
-  scenario: Scenario,
+  scenario: Timed,
   { server, sink }: { readonly server: ServerProcess; readonly sink: ServerProcess },
   limitMs: number,
 ): Promise<Round> {

@@ -9,6 +9,23 @@ const QUEUEING = ['postfix', 'haraka', 'smtp-server-queue', 'postroad-queue']
 const PASSED_ON = { sessions: 20, octets: SMALL, messages: 4_000, warmUp: 15_000 }
 const KEPT = { sessions: 20, octets: SMALL, messages: 3_000, warmUp: 15_000, forwards: true }
 
+/** Transaction after transaction of one session. */
+const ALONE = {
+  targets: ['postfix', 'postroad-queue'],
+  sessions: 1,
+  octets: SMALL,
+  messages: 1_000,
+  warmUp: 5_000,
+  slow: ['postfix'],
+  forwards: true,
+  waits: true,
+  isWhole: true,
+  isLong: true,
+} as const
+
+/** Little, half, and nearly all that Postfix takes. */
+const LATENCY_SHARES = [0.1, 0.5, 0.9]
+
 export const QUEUE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'proxy',
@@ -109,6 +126,33 @@ export const QUEUE_SCENARIOS: readonly Scenario[] = [
     warmUp: 15_000,
     single: true,
     forwards: true,
+    isLong: true,
+  },
+  {
+    name: 'latency-one',
+    title: 'one session, 4 KB, on stable storage before 250: how long a transaction takes, from MAIL to 250',
+    ...ALONE,
+  },
+  {
+    name: 'latency-one-pipelined',
+    title: 'one session, 4 KB, MAIL, RCPT and DATA in one write, on stable storage: how long a transaction takes',
+    ...ALONE,
+    pipelined: true,
+  },
+  {
+    name: 'latency',
+    title:
+      '20 open sessions, 4 KB, on stable storage: how long from when a message is due, at shares of the full rate of Postfix',
+    targets: ['postfix', 'postroad-queue'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 2_000,
+    warmUp: 15_000,
+    maxRounds: 3,
+    forwards: true,
+    waits: true,
+    isWhole: true,
+    shares: LATENCY_SHARES,
     isLong: true,
   },
   {

@@ -75,7 +75,7 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
       const value =
         figure === 'cpu' && against === undefined
           ? own && median(own.rounds.map(({ cpu }) => cpu))
-          : figure === 'cpu' || figure === 'rate' || figure === 'wait'
+          : figure === 'cpu' || figure === 'rate' || figure === 'wait' || figure === 'wait99'
             ? own && other && (isDifference ? difference : ratio)(own, other, figure)
             : own && absolute(own, figure)
       if (value === undefined) return []
@@ -107,7 +107,7 @@ function absolute({ idle, peakRss }: Figures, figure: Bar['figure']): number | u
   return figure === 'idle' ? idle : peakRss / 1e6
 }
 
-type Timed = 'cpu' | 'rate' | 'wait'
+type Timed = 'cpu' | 'rate' | 'wait' | 'wait99'
 
 /** The median of the rounds' ratios: what ran one after the other met the same machine. */
 function ratio(own: Figures, other: Figures, figure: Timed): number {
@@ -120,7 +120,8 @@ function difference(own: Figures, other: Figures, figure: Timed): number {
 }
 
 function figureOf(round: Round | undefined, figure: Timed): number {
-  return (figure === 'wait' ? round?.wait?.p50 : round?.[figure]) ?? Number.NaN
+  if (figure === 'wait') return round?.wait?.p50 ?? Number.NaN
+  return (figure === 'wait99' ? round?.wait?.p99 : round?.[figure]) ?? Number.NaN
 }
 
 /** Of those that are meant the one that takes longest. */

@@ -37,6 +37,10 @@ export interface Scenario {
   readonly idle?: boolean
   /** How long a message waits for its reply is what is measured. */
   readonly waits?: boolean
+  /** Its clock is that of the whole transaction, from MAIL to the reply to its data, on sessions that stay. */
+  readonly isWhole?: boolean
+  /** Messages are due at these parts of the full rate of the first target, and wait from then on. */
+  readonly shares?: readonly number[]
   /** The message, where it is not one of `octets`, as DATA has it. */
   readonly data?: Buffer | undefined
   /** What is spoken to a target, at its UNIX socket, in place of SMTP. */
