@@ -65,8 +65,10 @@ export async function measureShares(
   const peaks = new Map<ServerProcess, number>()
   for (const server of servers) peaks.set(server, (await server.usage()).peakRss)
   return [...rows]
+    .toSorted(
+      ([a, one], [b, other]) => orderOf(a) - orderOf(b) || servers.indexOf(one.server) - servers.indexOf(other.server),
+    )
     .map(([target, { server, rounds }]) => ({ target, rounds, peakRss: peaks.get(server) ?? Number.NaN }))
-    .toSorted((a, b) => orderOf(a.target) - orderOf(b.target))
 }
 
 function stepAt(perSecond: number, seed: number): Parameters<Step>[1] {
