@@ -5,6 +5,7 @@ import { type FreshBatch, FreshEvents, type OutboxKey } from './fresh.ts'
 
 type Entries = Awaited<ReturnType<Outbox['read']>>
 type Notes = Awaited<ReturnType<Outbox['notes']>>
+type RecordKey = [ms: number, last: number] | [ms: number, last: number, count: number]
 
 /** Octets of a page of LMDB. */
 const PAGE = 4_096
@@ -89,11 +90,14 @@ export class LmdbOutbox implements Outbox {
       const all = countOf(this.#database.tables)
       const [ms, number] = parsePosition(upTo)
       let removed = 0
-      for (const key of [...outbox.getKeys({ end: [ms, number + 1], limit })]) {
+      for (const key of [...outbox.getKeys({ limit })]) {
         const [ofMs, last, count] = partsOf(key)
-        if (removed >= limit || (ofMs === newest[0] && last === newest[1])) break
-        outbox.remove(key)
-        removed += count
+        const isNewest = ofMs === newest[0] && last === newest[1]
+        const told = ofMs < ms ? count : ofMs > ms ? 0 : Math.min(count, number - last + count)
+        const most = Math.max(0, Math.min(told, isNewest ? count - 1 : count, limit - removed))
+        if (most > 0) shorten(outbox, key, most)
+        removed += most
+        if (most < count) break
       }
       if (removed > 0) meta.put(COUNT, Buffer.from(String(all - removed)))
       return removed
@@ -168,6 +172,14 @@ function put(tables: QueueTables, { events }: FreshBatch): void {
   tables.meta.put(COUNT, Buffer.from(String(all + events.length)))
 }
 
+/** Removes the first events of a record. */
+function shorten(outbox: QueueTables['outbox'], key: RecordKey, first: number): void {
+  const [ms, last, count] = partsOf(key)
+  const rest = first < count ? outbox.get(key)?.toString().split(BETWEEN).slice(first) : undefined
+  outbox.remove(key)
+  if (rest) outbox.put([ms, last, rest.length], Buffer.from(rest.join(BETWEEN)))
+}
+
 /** Those that are no more are counted until they are trimmed. */
 function countOf({ outbox, meta }: QueueTables): number {
   const known = meta.get(COUNT)
@@ -182,6 +194,6 @@ function newestOf(outbox: QueueTables['outbox']): OutboxKey {
 }
 
 /** A record of one event may be without a count. */
-function partsOf([ms, last, count = 1]: readonly [number, number, number?]): readonly [number, number, number] {
+function partsOf([ms, last, count = 1]: RecordKey): readonly [ms: number, last: number, count: number] {
   return [ms, last, count]
 }
