@@ -1,12 +1,10 @@
 /** Servers that do with events what none may: whoever holds them to account has to notice. */
 import { LmdbOutbox } from '../../../packages/embedded/src/queue/outbox.ts'
 
-/** `loses` some that a delivery has ended, `doubles` some under another id, `invents` deliveries of what was only accepted, `turns` the order. */
+/** `loses` how deliveries have ended, `doubles` all under other ids, `invents` deliveries of what was only accepted, `turns` the order. */
 export type Break = 'loses' | 'doubles' | 'invents' | 'turns'
 
 type Events = readonly string[]
-
-const EVERY = 5
 
 /** From now on all outboxes of this process do it wrong. */
 export function breakOutbox(how: Break): void {
@@ -18,30 +16,27 @@ export function breakOutbox(how: Break): void {
 }
 
 const BREAKS: Readonly<Record<Break, (events: Events) => Events>> = {
-  loses: sometimes((events) => (isAccepted(events) ? events : [])),
-  doubles: sometimes((events) => [...events, ...events.map((event) => event.replaceAll(/evt_\w{4}/g, 'evt_zzzz'))]),
-  invents: (events) => events.flatMap((event) => (isAccepted([event]) ? [event, delivered(event)] : [event])),
+  loses: (events) => events.filter(isAccepted),
+  doubles: (events) => events.flatMap((event) => [event, event.replaceAll(/evt_\w{4}/g, 'evt_zzzz')]),
+  invents: (events) => events.flatMap((event) => (isAccepted(event) ? [event, delivered(event)] : [event])),
   turns: turning(),
 }
 
-/** What is accepted is told with the next that is: after the end of its delivery, most times. */
+/** What is accepted is told behind the end of its delivery. */
 function turning(): (events: Events) => Events {
-  let kept: Events = []
-  return (events) => {
-    if (!isAccepted(events)) return events
-    const before = kept
-    kept = events
-    return before
-  }
+  const kept = new Map<string, string>()
+  return (events) =>
+    events.flatMap((event) => {
+      const [, kind, key = ''] = event.split(/[ \n]/, 3)
+      const accepted = kept.get(key)
+      if (kind !== 'accepted') return accepted === undefined ? [event] : [event, accepted]
+      kept.set(key, event)
+      return []
+    })
 }
 
-function sometimes(how: (events: Events) => Events): (events: Events) => Events {
-  let count = 0
-  return (events) => (++count % EVERY === 0 ? how(events) : events)
-}
-
-function isAccepted([event]: Events): boolean {
-  return event?.split(' ', 2)[1] === 'accepted'
+function isAccepted(event: string): boolean {
+  return event.split(' ', 2)[1] === 'accepted'
 }
 
 function delivered(event: string): string {
