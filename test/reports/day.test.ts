@@ -8,6 +8,8 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 /** Microseconds of CPU a message, and octets of memory beyond what the process had before. */
 const BOUND_US = 5
+/** By how much a machine may be slower than that on which the bound was set: one and the same was, by half, from hour to hour. */
+const SLOW = 2
 const BOUND_MB = 200
 /** The first hours of the day; all of it takes a busy machine minutes, and has the same figures. */
 const MESSAGES = 250_000
@@ -31,6 +33,6 @@ for (const name of ['dmarc-report', 'tls-rpt'])
     )
     assert.equal(lost, 0)
     assert.ok(domains > 10_000, `${domains} domains`)
-    assert.ok(writtenUs < BOUND_US, `${writtenUs} µs`)
+    assert.ok(writtenUs < BOUND_US * SLOW, `${writtenUs} µs`)
     assert.ok(peakMb < BOUND_MB, `${peakMb} MB`)
   })
