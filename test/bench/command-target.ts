@@ -1,11 +1,11 @@
 /** `postroad start` as users run it, with one process or several, and what all of them use. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LIMITS } from './limits.ts'
 import { usageOfTree } from './process-tree.ts'
+import { stopChild } from './stop-child.ts'
 import type { Place, Running, Target } from './target.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -41,12 +41,7 @@ async function startCommand({ port, sinkPort, folder }: Place, road: Road, worke
   const server = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' })
   return {
     usage: () => usageOfTree(server.pid ?? 0),
-    close: async () => {
-      if (server.exitCode !== null || server.signalCode !== null) return
-      const gone = once(server, 'exit')
-      server.kill('SIGTERM')
-      await gone
-    },
+    close: () => stopChild(server),
   }
 }
 

@@ -1,12 +1,12 @@
 /** The filters that Debian has for SPF, DKIM and DMARC, as targets measure them. opendkim and opendmarc read their records from files: of DNS they are spared. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 import { filterRecords } from './filters.ts'
+import { stopChild } from './stop-child.ts'
 
 const START_LIMIT_MS = 30_000
 
@@ -113,10 +113,6 @@ async function start(
   return {
     pid: child.pid ?? 0,
     socket,
-    close: async () => {
-      const gone = once(child, 'exit')
-      child.kill('SIGTERM')
-      await gone
-    },
+    close: () => stopChild(child),
   }
 }

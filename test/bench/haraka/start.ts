@@ -1,10 +1,10 @@
 /** Haraka in one process, as targets measure it. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { usageOfTree } from '../process-tree.ts'
+import { stopChild } from '../stop-child.ts'
 import type { Place, Running } from '../target.ts'
 import { installHaraka } from './install.ts'
 
@@ -49,10 +49,6 @@ export async function startHaraka(
   })
   return {
     usage: () => usageOfTree(server.pid ?? 0),
-    close: async () => {
-      const gone = once(server, 'exit')
-      server.kill('SIGTERM')
-      await gone
-    },
+    close: () => stopChild(server),
   }
 }

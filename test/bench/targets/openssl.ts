@@ -1,12 +1,12 @@
 /** The server that comes with OpenSSL: handshakes, and nothing after them. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CERTIFICATE } from '../../conformance/certificate.ts'
 import { programPath } from '../../runner/program.ts'
 import { SOCKET } from '../folder.ts'
 import { usageOfTree } from '../process-tree.ts'
+import { stopChild } from '../stop-child.ts'
 import type { Target } from '../target.ts'
 
 export const target: Target = {
@@ -20,11 +20,7 @@ export const target: Target = {
     const server = spawn(programPath('openssl'), args, { cwd: folder, stdio: ['pipe', 'ignore', 'ignore'] })
     return {
       usage: () => usageOfTree(server.pid ?? 0),
-      close: async () => {
-        const gone = once(server, 'exit')
-        server.kill('SIGTERM')
-        await gone
-      },
+      close: () => stopChild(server),
     }
   },
 }

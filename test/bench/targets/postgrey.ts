@@ -1,11 +1,11 @@
 /** postgrey as Debian has it, at a UNIX socket. */
 import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { programPath } from '../../runner/program.ts'
 import { requires } from '../../runner/requires.ts'
 import { usageOfTree } from '../process-tree.ts'
+import { stopChild } from '../stop-child.ts'
 import type { Target } from '../target.ts'
 
 export const target: Target = {
@@ -25,11 +25,7 @@ export const target: Target = {
     const child = spawn(programPath('postgrey'), args, { stdio: 'ignore' })
     return {
       usage: () => usageOfTree(child.pid ?? 0),
-      close: async () => {
-        const gone = once(child, 'exit')
-        child.kill('SIGTERM')
-        await gone
-      },
+      close: () => stopChild(child),
     }
   },
 }

@@ -36,8 +36,8 @@ test('when what sees to a failure fails too, nobody waits for ever, and the next
   assert.deepEqual([tries, await writer.end()], [2, true])
 })
 
-/** A writer over a file that notes what each of its transactions was of. */
-function noting(): {
+/** A writer over a file that notes what each of its transactions was of; `during` runs in each. */
+function noting(during: () => void = () => {}): {
   readonly writer: Writer
   readonly transactions: string[][]
   add(name: string, canWait: boolean): Promise<unknown>
@@ -45,7 +45,9 @@ function noting(): {
   const transactions: string[][] = []
   const transaction = async (action: () => unknown): Promise<unknown> => {
     transactions.push([])
-    return action()
+    const result = action()
+    during()
+    return result
   }
   const writer = new Writer({
     path: 'data.mdb',
@@ -64,29 +66,44 @@ function noting(): {
   return { writer, transactions, add }
 }
 
-test('what can wait shares the transaction of what comes next, and is written when nothing comes', async () => {
+/** Time for everything that waits for no timer. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('what can wait shares the transaction of what comes next, and is written by itself when nothing comes', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const { transactions, add } = noting()
-  await Promise.all([add('end', true), add('message', false)])
+  const end = add('end', true)
+  await turns()
+  assert.deepEqual(transactions, [])
+  await Promise.all([end, add('message', false)])
   assert.deepEqual(transactions, [['end', 'message']])
-  await add('another end', true)
-  assert.deepEqual(transactions, [['end', 'message'], ['another end']])
+  const another = add('another end', true)
+  await turns()
+  assert.equal(transactions.length, 1)
+  t.mock.timers.tick(3)
+  await another
+  assert.deepEqual(transactions.slice(1), [['another end']])
 })
 
-test('what can wait and comes during a transaction waits for the next', async () => {
-  const { transactions, add } = noting()
+test('what can wait and comes while others are written begins no transaction either', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   let end: Promise<unknown> | undefined
-  await add('message', false).then(() => {
-    end = add('end', true)
-    return add('next message', false)
-  })
-  await end
+  const { transactions, add } = noting(() => (end ??= add('end', true)))
+  await add('message', false)
+  await turns()
+  assert.deepEqual(transactions, [['message']])
+  await Promise.all([end, add('next message', false)])
   assert.deepEqual(transactions, [['message'], ['end', 'next message']])
 })
 
-test('who ends does not leave behind what could wait', async () => {
-  const { writer, transactions, add } = noting()
+test('who ends leaves nothing behind that could wait, also not what came while others were written', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let late: Promise<unknown> | undefined
+  const { writer, transactions, add } = noting(() => (late ??= add('late end', true)))
   const end = add('end', true)
   assert.equal(await writer.end(), true)
-  assert.deepEqual(transactions, [['end']])
-  await end
+  assert.deepEqual(transactions, [['end'], ['late end']])
+  await Promise.all([end, late])
 })

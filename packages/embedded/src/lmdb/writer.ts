@@ -110,14 +110,14 @@ export class Writer {
 
   /** Resolves when all is written; after a while without the lock, to false, when all is given up. */
   async end(): Promise<boolean> {
-    if (this.#pending.length > 0) this.#beginNow()
-    while (this.#running) {
+    while (this.#running || this.#pending.length > 0) {
       if (this.#lost) return false
+      const running = this.#beginNow()
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<true>((go) => {
         timer = setTimeout(go, TELL_MS, true)
       })
-      const isStuck = await Promise.race([this.#running.then(() => false), late])
+      const isStuck = await Promise.race([running.then(() => false), late])
       // It would keep a process that has nothing else to do.
       clearTimeout(timer)
       if (!isStuck || this.#waitsSince === undefined) continue
@@ -134,10 +134,11 @@ export class Writer {
     else this.#beginNow()
   }
 
-  readonly #beginNow = (): void => {
+  readonly #beginNow = (): Promise<void> => {
     clearTimeout(this.#sharing)
     this.#sharing = undefined
     this.#running ??= this.#loop()
+    return this.#running
   }
 
   async #loop(): Promise<void> {
