@@ -9,10 +9,9 @@ import { stopChild } from './stop-child.ts'
 import type { Place, Running, Target } from './target.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const COMMAND = join(ROOT, 'packages/cli/bin/postroad.js')
 
 /** What it does with mail. */
-type Road = 'accept' | 'queue'
+export type Road = 'accept' | 'queue'
 
 const ROADS: Readonly<Record<Road, (sinkPort: number) => string>> = {
   accept: () => `app.use(definePlugin({ name: 'discard-all', hooks: {
@@ -33,16 +32,26 @@ export function commandTarget(road: Road, workers: number): Target {
   }
 }
 
-async function startCommand({ port, sinkPort, folder }: Place, road: Road, workers: number): Promise<Running> {
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  const config = join(folder, 'postroad.config.mjs')
-  writeFileSync(config, configOf(port, ROADS[road](sinkPort)))
-  const args = [COMMAND, 'start', config, ...(workers > 1 ? ['--workers', String(workers)] : [])]
+async function startCommand(place: Place, road: Road, workers: number): Promise<Running> {
+  const { folder } = place
+  const args = [...commandLine(place, road), ...(workers > 1 ? ['--workers', String(workers)] : [])]
   const server = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' })
   return {
     usage: () => usageOfTree(server.pid ?? 0),
     close: () => stopChild(server),
   }
+}
+
+/** Writes a configuration into the folder, and returns how node is told to start a server with it. */
+export function commandLine(
+  { port, sinkPort, folder }: Pick<Place, 'port' | 'sinkPort' | 'folder'>,
+  road: Road,
+  tree: string = ROOT,
+): string[] {
+  symlinkSync(join(tree, 'node_modules'), join(folder, 'node_modules'))
+  const config = join(folder, 'postroad.config.mjs')
+  writeFileSync(config, configOf(port, ROADS[road](sinkPort)))
+  return [join(tree, 'packages/cli/bin/postroad.js'), 'start', config]
 }
 
 function configOf(port: number, use: string): string {

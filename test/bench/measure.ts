@@ -9,6 +9,7 @@ import { openDriver } from './drive.ts'
 import { type Driver, type Load, makeData } from './load.ts'
 import { openTransactions } from './load-transaction.ts'
 import { measureShares, type Step } from './measure-shares.ts'
+import { measureStarts } from './measure-starts.ts'
 import type { Scenario } from './scenario.ts'
 import { ServerProcess } from './server-process.ts'
 import type { Usage, Work } from './target.ts'
@@ -58,6 +59,7 @@ export async function measure(
   options: MeasureOptions,
 ): Promise<Figures[]> {
   if (scenario.isMicro) return measureMicro(scenario, targets, options)
+  if (scenario.isStart) return measureStarts(targets, options)
   await using _besides = await scenario.besides?.()
   const sink = await ServerProcess.start(scenario.sink ?? 'floor', 0)
   const servers: ServerProcess[] = []

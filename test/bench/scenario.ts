@@ -49,6 +49,8 @@ export interface Scenario {
   readonly oneCore?: boolean
   /** The targets are files here that measure themselves, a round each time they are run: they print milliseconds of CPU a message. */
   readonly isMicro?: boolean
+  /** What is measured is the start of programs: "a message" is one start, and memory is that of an idle server after it. */
+  readonly isStart?: boolean
   /** Name by which it can be chosen with others. */
   readonly group?: string
   /** Starts what all targets ask; they hear of it by their environment. */
@@ -320,6 +322,18 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   ...QUEUE_SCENARIOS,
+  {
+    name: 'start',
+    title:
+      'from the command to the banner (p50), CPU until then, and memory two seconds later: built packages, and a bare program',
+    targets: ['node-banner', 'postroad-start', 'postroad-start-queue'],
+    sessions: 0,
+    octets: 0,
+    messages: 1,
+    warmUp: 0,
+    isStart: true,
+    isLong: true,
+  },
   {
     name: 'idle',
     title: '5,000 sessions after EHLO',

@@ -1,7 +1,7 @@
 /** The numbers over HTTP, for Prometheus. */
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Dns } from '@postroad/plugin'
 import { Siblings } from '@postroad/siblings'
@@ -16,6 +16,9 @@ import { watchOutboundTls } from './outbound-tls.ts'
 import { measureQueues } from './queue-stats.ts'
 import { watchRequests } from './requests.ts'
 import { watchRuns } from './runs.ts'
+
+// `import` of node:http reads all that it exports, and with that loads the whole of fetch: 50 ms and 5 MB.
+const { createServer } = process.getBuiltinModule('node:http')
 
 /** Connections at once: a scrape needs one. */
 const CONNECTIONS = 32

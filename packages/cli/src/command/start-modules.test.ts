@@ -4,7 +4,14 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 
 /** What only some servers need, and loads when they do: a quarter of the memory of one that is idle. */
-const LATER = ['packages/doctor/', 'node_modules/mailauth/', 'node_modules/htmlparser2/', 'node_modules/yaml/']
+const LATER = [
+  'packages/doctor/',
+  'node_modules/mailauth/',
+  'node_modules/htmlparser2/',
+  'node_modules/yaml/',
+  // Node's own fetch: whoever imports node:http brings it, see `packages/trace/src/control.ts`.
+  'internal/deps/undici',
+]
 
 test('the start of a server loads nothing that only some servers need', async () => {
   const start = new URL('start.ts', import.meta.url).href
@@ -13,6 +20,7 @@ test('the start of a server loads nothing that only some servers need', async ()
     const seen = []
     registerHooks({ load(url, context, next) { seen.push(url); return next(url, context) } })
     await import(${JSON.stringify(start)})
+    seen.push(...process.moduleLoadList)
     console.log(JSON.stringify(seen))`
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import type { Reply } from '@postroad/mail'
 import { createSink } from '@postroad/testing'
-import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { openConnection } from './connect.ts'
 import type { ClientConnection, CommandExchange } from './connection.ts'
 import { TIMEOUTS } from './timeouts.ts'
@@ -43,7 +43,9 @@ function listen(count: number): { readonly exchange: CommandExchange; readonly h
 }
 
 test('nodemailer still has the parts that its types hide and ours stand on', () => {
-  const prototype = SMTPConnection.prototype as unknown as Record<string, unknown> // hidden by the types
+  const { prototype } = createRequire(import.meta.url)('nodemailer/lib/smtp-connection') as {
+    readonly prototype: Record<string, unknown> // hidden by the types
+  }
   for (const name of [
     '_onConnect',
     '_sendCommand',

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { damaged, EmbeddedError } from './error.ts'
 import { completeFile, makeDataFile, prepareLockFile } from './shape.ts'
@@ -110,7 +110,7 @@ async function tryElsewhere(folder: string, deaths: number): Promise<void> {
 
 /** What became of a process that read the file; one that could not be started, or was ended by somebody, tells nothing. */
 function trial(folder: string): Promise<{ signal: NodeJS.Signals | null; status: number | null; said: string }> {
-  const script = fileURLToPath(new URL(`./trial${extname(import.meta.url)}`, import.meta.url))
+  const script = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './trial.ts' : './trial.js', import.meta.url))
   return new Promise((resolve) => {
     let said = ''
     const child = spawn(process.execPath, [script, folder], {

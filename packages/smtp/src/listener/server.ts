@@ -1,5 +1,6 @@
 /** The server of smtp-server with connections of ours: it accepts, upgrades to TLS, counts, and closes. */
 
+import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import {
@@ -12,7 +13,6 @@ import {
   type Slot,
   secureContexts,
 } from '@postroad/listener'
-import { SMTPServer } from 'smtp-server'
 import { type Limits, tightened } from '../config/limits.ts'
 import type { Settings } from '../config/settings.ts'
 import { Connection, type SessionServer } from '../session/connection.ts'
@@ -25,6 +25,9 @@ import type { Origin } from '../wire/origin.ts'
 import { readProxyHeader } from '../wire/proxy-header.ts'
 import { formatPlain } from '../wire/reply.ts'
 import { Stress } from './stress.ts'
+
+// As CommonJS: its ECMAScript modules import node:http, which reads all that it exports, and with that loads the whole of fetch: 50 ms.
+const { SMTPServer } = createRequire(import.meta.url)('smtp-server') as typeof import('smtp-server') // the same package
 
 /** Deadlines are looked at this often, or four times in the shortest of them. */
 const TICK_MS = 1000
