@@ -131,7 +131,7 @@ export class QueueNode {
       this.#context.log.warn({ error }, 'the leases of this process could not be given back')
     })
     await this.#wakeUps.close()
-    this.#slots.close()
+    await this.#slots.close()
     await this.transports.close()
   }
 

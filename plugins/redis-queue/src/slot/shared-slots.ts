@@ -1,6 +1,7 @@
 /**
  * What all nodes together may do to one destination: so many at once, so many a second, and nothing while it is left alone.
- * A slot is taken before a connection is made and given back after it; the slots of a node that dies expire.
+ * A slot is taken before a connection is made and given back after it; the slots of a node that dies expire. Where nothing is wrong
+ * with a destination, a node passes a slot from one transaction to the next for a moment, without asking.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -10,6 +11,10 @@ import { type RedisLink, script } from '@postroad/redis-link'
 
 /** Milliseconds a slot is good for without being renewed: a dead node's slots are free again after so long. */
 export const SLOT_LIFE_MS = 30_000
+/** Milliseconds after which a slot is given back, so that other nodes have a turn, and hear that the destination is well. */
+const KEEP_MS = 250
+/** Milliseconds for which nobody on this node wants a slot before it is given back. */
+const IDLE_MS = 50
 
 /** Nothing lasts longer than it was meant to: when the server's clock is set back, a moment that is too far away is written anew. */
 const NOW = `
@@ -26,7 +31,7 @@ end
 const ENTER = script(`#!lua flags=allow-oom
 ${NOW}
 local step = tonumber(ARGV[3])
-local state = redis.call('HMGET', KEYS[2], 'until', 'next', 'reply', 'wait')
+local state = redis.call('HMGET', KEYS[2], 'until', 'next', 'reply', 'wait', 'failures')
 state[1] = within('until', state[1], state[4])
 state[2] = within('next', state[2], step)
 if state[1] and tonumber(state[1]) > now then return { 'closed', tonumber(state[1]) - now, state[3] } end
@@ -46,13 +51,15 @@ if step > 0 then
 end
 redis.call('ZADD', KEYS[1], now + ${SLOT_LIFE_MS}, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ${SLOT_LIFE_MS * 2})
-return { 'enter', 0, '' }
+return { 'enter', (state[1] or state[5]) and 1 or 0, '' }
 `)
 
-/** KEYS: slots, state. ARGV: slot, health, failures before it closes, first and last wait, chance, reply. */
+/** KEYS: slots, state. ARGV: slot, health, failures before it closes, first and last wait, chance, reply, 1: it was well a moment ago. */
 const LEAVE = script(`#!lua flags=allow-oom
 ${NOW}
 redis.call('ZREM', KEYS[1], ARGV[1])
+-- What was well a moment ago opens nothing that has been closed since.
+if ARGV[8] == '1' and redis.call('HEXISTS', KEYS[2], 'until') == 0 then redis.call('HDEL', KEYS[2], 'failures') end
 if ARGV[2] == 'up' then
   redis.call('HDEL', KEYS[2], 'failures', 'blocks', 'until', 'wait', 'reply')
   return 0
@@ -91,13 +98,26 @@ const CLOSED: Reply = {
 /** Milliseconds between questions while all slots are taken. */
 const FULL_PAUSE_MS = 100
 
+/** A slot that nobody uses, since so many milliseconds of this process. */
+interface IdleSlot {
+  readonly slot: string
+  readonly since: number
+}
+
 /** The slots of one queue, by site. */
 export class SharedSlots implements SiteSlots {
   readonly #link: RedisLink
   readonly #space: string
   readonly #backoff: BackoffOptions
   readonly #held = new Map<string, Set<string>>()
+  /** Slots that are good for another transaction, and until when, in milliseconds of this process. */
+  readonly #good = new Map<string, number>()
+  /** Slots that nobody uses just now, by destination, and since when. */
+  readonly #idle = new Map<string, IdleSlot[]>()
+  /** Destinations that were well, which nobody was told. */
+  readonly #well = new Set<string>()
   #renewing: NodeJS.Timeout | undefined
+  #sweeping: NodeJS.Timeout | undefined
 
   constructor(link: RedisLink, name: string, backoff: BackoffOptions) {
     this.#link = link
@@ -107,6 +127,8 @@ export class SharedSlots implements SiteSlots {
 
   /** Asks for a slot. Rejects when Redis is away: then nobody knows how many there are. */
   async enter(destination: string, { concurrency, perSecond }: SiteLimits): Promise<SlotAnswer> {
+    const kept = perSecond === undefined ? this.#idle.get(destination)?.pop() : undefined
+    if (kept) return { kind: 'enter', slot: kept.slot }
     const slot = randomUUID()
     const step = perSecond === undefined ? 0 : 1_000 / perSecond
     const said = await this.#link.run(ENTER, this.#keys(destination), [slot, concurrency, step])
@@ -115,17 +137,57 @@ export class SharedSlots implements SiteSlots {
     if (kind === 'full') return { kind: 'wait', ms: FULL_PAUSE_MS * (0.5 + Math.random()) }
     if (kind === 'early') return { kind: 'wait', ms }
     this.#hold(destination, slot)
+    // A probe tells at once what came of it, and each start that is counted is a start of its own.
+    if (ms === 0 && perSecond === undefined) this.#good.set(slot, performance.now() + KEEP_MS)
     return { kind: 'enter', slot }
   }
 
-  /** Gives a slot back. What cannot be given back expires. */
+  /** Gives a slot back, or keeps it for the next transaction. What cannot be given back expires. */
   async leave(destination: string, slot: string, end: SlotEnd): Promise<void> {
+    if (end.health === 'up') {
+      const now = performance.now()
+      if ((this.#good.get(slot) ?? 0) > now) return this.#keep(destination, { slot, since: now })
+    } else if (end.health === 'down') void this.#giveBack(destination, this.#idle.get(destination) ?? [])
+    await this.#tell(destination, slot, end)
+  }
+
+  async #tell(destination: string, slot: string, end: SlotEnd): Promise<void> {
+    this.#good.delete(slot)
     const slots = this.#held.get(destination)
     slots?.delete(slot)
     if (slots?.size === 0) this.#held.delete(destination)
+    const wasWell = this.#well.delete(destination) ? 1 : 0
     const { failures, firstMs, maxMs } = end.backoff ?? this.#backoff
-    const args = [slot, end.health, failures, firstMs, maxMs, Math.random(), JSON.stringify(end.reply ?? CLOSED)]
+    const reply = JSON.stringify(end.reply ?? CLOSED)
+    const args = [slot, end.health, failures, firstMs, maxMs, Math.random(), reply, wasWell]
     await this.#link.run(LEAVE, this.#keys(destination), args).catch(() => {})
+  }
+
+  #keep(destination: string, slot: IdleSlot): void {
+    this.#well.add(destination)
+    const idle = this.#idle.get(destination)
+    if (idle) idle.push(slot)
+    else this.#idle.set(destination, [slot])
+    this.#sweeping ??= setTimeout(() => this.#sweep(), IDLE_MS).unref()
+  }
+
+  /** Gives back what nobody has wanted since the last time. */
+  #sweep(): void {
+    this.#sweeping = undefined
+    const latest = performance.now() - IDLE_MS / 2
+    for (const [destination, idle] of this.#idle) {
+      // The last one that came is the first to go, so the oldest are in front.
+      const fresh = idle.findIndex(({ since }) => since > latest)
+      void this.#giveBack(destination, fresh < 0 ? idle : idle.slice(0, fresh))
+    }
+    if (this.#idle.size > 0) this.#sweeping = setTimeout(() => this.#sweep(), IDLE_MS).unref()
+  }
+
+  async #giveBack(destination: string, slots: readonly IdleSlot[]): Promise<void> {
+    const left = this.#idle.get(destination)?.filter((slot) => !slots.includes(slot)) ?? []
+    if (left.length > 0) this.#idle.set(destination, left)
+    else this.#idle.delete(destination)
+    await Promise.all(slots.map(({ slot }) => this.#tell(destination, slot, { health: 'none' })))
   }
 
   /** Ends the back-off of a site, if there is one: an operator says that it is up again. */
@@ -133,8 +195,11 @@ export class SharedSlots implements SiteSlots {
     await this.#link.run(REOPEN, [this.#keys(destination)[1]], [])
   }
 
-  close(): void {
+  /** Gives back what nobody uses. */
+  async close(): Promise<void> {
     clearInterval(this.#renewing)
+    clearTimeout(this.#sweeping)
+    await Promise.all([...this.#idle].map(([destination, slots]) => this.#giveBack(destination, slots)))
   }
 
   #hold(destination: string, slot: string): void {
