@@ -1,9 +1,8 @@
 /** The process around one target: starts it, and answers what it has used. Started by `server-process.ts`. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { clearFolder, SOCKET } from './folder.ts'
-import type { Running, Target, Usage, Work } from './target.ts'
+import type { Running, Target, Usage } from './target.ts'
 
 /** What the parent may ask. */
 export type Question =
@@ -59,28 +58,7 @@ function usage(): Usage {
     cpuUs: user + system,
     rss: process.memoryUsage.rss(),
     peakRss: process.resourceUsage().maxRSS * 1024,
+    pids: [process.pid],
     ...(received !== undefined && { received }),
-    ...workDone(),
-  }
-}
-
-function workDone(): { readonly work?: Work } {
-  try {
-    const counts = new Map(
-      readFileSync('/proc/self/io', 'utf8')
-        .split('\n')
-        .map((line) => line.split(': ') as [string, string]),
-    )
-    const count = (name: string): number => Number(counts.get(name) ?? 0)
-    return {
-      work: {
-        reads: count('syscr'),
-        writes: count('syscw'),
-        written: count('wchar'),
-        stored: count('write_bytes'),
-      },
-    }
-  } catch {
-    return {} // no Linux, or a kernel that does not count
   }
 }

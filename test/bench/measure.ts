@@ -12,7 +12,9 @@ import { measureShares, type Step } from './measure-shares.ts'
 import { measureStarts } from './measure-starts.ts'
 import type { Scenario } from './scenario.ts'
 import { ServerProcess } from './server-process.ts'
-import type { Usage, Work } from './target.ts'
+import { countCalls } from './system-calls.ts'
+import type { Calls, Usage, Work } from './target.ts'
+import { warmUp } from './warm-up.ts'
 
 /** One round of one target. */
 export interface Round {
@@ -35,6 +37,8 @@ export interface Figures {
   readonly peakRss: number
   /** Octets an idle session. */
   readonly idle?: number
+  /** Of a message, where it can be counted. */
+  readonly calls?: Calls
 }
 
 /** How thoroughly. */
@@ -148,21 +152,25 @@ function loadOf(
 }
 
 async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProcess): Promise<void> {
-  // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
-  const load = {
-    ...loadOf(scenario, server.port),
-    messages: scenario.warmUp,
-    limitMs: limitOf(scenario, server, 20_000),
-  }
+  const load = { ...loadOf(scenario, server.port), sessions: Math.min(scenario.sessions, 200) }
   const before = await received(sink)
   const driver = await openFor(scenario, server)
-  const many = await driver.send({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
-  const single = scenario.single
-    ? await driver.send({ ...load, sessions: 50, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
-    : undefined
+  // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
+  const many = scenario.single
+    ? (await driver.send({ ...load, messages: scenario.warmUp, single: false, limitMs: WARM_LIMIT_MS })).messages
+    : 0
+  const sent = await warmUp({
+    least: scenario.single ? Math.ceil(scenario.warmUp / 4) : scenario.warmUp,
+    limitMs: limitOf(scenario, server, WARM_LIMIT_MS),
+    time: () => server.threadTime,
+    send: async (messages, limitMs) => (await driver.send({ ...load, messages, limitMs })).messages,
+  })
   driver.close()
-  if (scenario.forwards) await arrival(sink, before + many.messages + (single?.messages ?? 0))
+  if (scenario.forwards) await arrival(sink, before + many + sent)
 }
+
+/** Milliseconds of warming at most, where the compiler does not come to rest before. */
+const WARM_LIMIT_MS = 40_000
 
 const SLOW_LIMIT_MS = 4_000
 
@@ -183,7 +191,7 @@ function openFor(scenario: Timed, server: ServerProcess): Promise<Driver> {
 async function measureRounds(
   scenario: Scenario,
   { servers, sink }: { readonly servers: readonly ServerProcess[]; readonly sink: ServerProcess },
-  { rounds: wanted, roundLimitMs, say }: MeasureOptions,
+  { rounds: wanted, roundLimitMs, say, ...how }: MeasureOptions,
 ): Promise<Figures[]> {
   const rounds = Math.min(wanted, scenario.maxRounds ?? wanted)
   const results = new Map(servers.map((server) => [server, [] as Round[]]))
@@ -198,21 +206,43 @@ async function measureRounds(
       if (round > 0) figures.push(figure)
     }
   }
+  const calls = new Map<ServerProcess, Calls>()
+  for (const server of how.against === undefined && how.profiles === undefined ? servers : []) {
+    say(`counting calls of ${server.name}`)
+    server.resume()
+    const found = await callsOf(scenario, { server, sink }, roundLimitMs)
+    server.pause()
+    if (found) calls.set(server, found)
+  }
   for (const server of servers) server.resume()
   return Promise.all(
-    [...results].map(async ([server, rounds]) => ({
-      target: server.name,
-      rounds,
-      peakRss: (await server.usage()).peakRss,
-    })),
+    [...results].map(async ([server, rounds]) => {
+      const counted = calls.get(server)
+      const { peakRss } = await server.usage()
+      return { target: server.name, rounds, peakRss, ...(counted && { calls: counted }) }
+    }),
   )
+}
+
+/** In a round of its own: counting costs time. */
+async function callsOf(
+  scenario: Timed,
+  { server, sink }: { readonly server: ServerProcess; readonly sink: ServerProcess },
+  limitMs: number,
+): Promise<Calls | undefined> {
+  const { pids } = await server.usage()
+  const found = await countCalls(pids, async () => {
+    const { messages } = await measureOnce(scenario, { server, sink }, limitMs)
+    return messages
+  })
+  return found && { calls: found.counted.calls / found.messages, syncs: found.counted.syncs / found.messages }
 }
 
 async function measureOnce(
   scenario: Timed,
   { server, sink }: { readonly server: ServerProcess; readonly sink: ServerProcess },
   limitMs: number,
-): Promise<Round> {
+): Promise<Round & { readonly messages: number }> {
   const arrived = await received(sink)
   // Connections that are to last are there before anything is counted.
   const driver = await openFor(scenario, server)
@@ -229,6 +259,7 @@ async function measureOnce(
   const duplicates = scenario.forwards ? (await received(sink)) - arrived - messages : 0
   if (duplicates > 0) throw new Error(`${server.name}: ${duplicates} messages arrived twice`)
   return {
+    messages,
     rate: (messages / ms) * 1000,
     cpu: (after.cpuUs - before.cpuUs) / 1000 / messages,
     ...workOf(before, after, messages),
@@ -242,7 +273,7 @@ function workOf(before: Usage, after: Usage, messages: number): Pick<Round, 'wor
   if (!from || !to) return {}
   const each = (name: keyof Work): number => (to[name] - from[name]) / messages
   return {
-    work: { reads: each('reads'), writes: each('writes'), written: each('written'), stored: each('stored') },
+    work: { reads: each('reads'), writes: each('writes'), copied: each('copied'), stored: each('stored') },
   }
 }
 

@@ -52,14 +52,15 @@ export function formatFigures(scenario: Scenario, figures: readonly Figures[]): 
 
 /** What the kernel was asked for, a message: figures that hold on a busy machine, too. */
 function workLines(figures: readonly Figures[]): string[] {
-  return figures.flatMap(({ target, rounds }) => {
+  return figures.flatMap(({ target, rounds, calls }) => {
     const works = rounds.flatMap(({ work }) => work ?? [])
     if (works.length === 0) return []
     const each = (name: keyof Work): number => median(works.map((work) => work[name]))
     const cpu = median(rounds.map((round) => round.cpu))
     const kb = (octets: number): string => (octets / 1000).toFixed(1)
+    const counted = calls === undefined ? '' : `, ${calls.calls.toFixed(1)} calls, ${calls.syncs.toFixed(2)} syncs`
     return [
-      `  work per message, ${target}: ${cpu.toFixed(3)} ms CPU, ${each('writes').toFixed(2)} writes, ${each('reads').toFixed(2)} reads, ${kb(each('written'))} KB written, ${kb(each('stored'))} KB to the disk`,
+      `  work per message, ${target}: ${cpu.toFixed(3)} ms CPU, ${each('writes').toFixed(2)} writes, ${each('reads').toFixed(2)} reads${counted}, ${kb(each('copied'))} KB copied, ${kb(each('stored'))} KB to the disk`,
     ]
   })
 }

@@ -9,6 +9,7 @@ import { freePorts, waitForBanner } from '../interop/loopback.ts'
 import { programPath } from '../runner/program.ts'
 import { clearFolder, makeFolder, SOCKET } from './folder.ts'
 import type { Question } from './host.ts'
+import { type ThreadTime, threadTimeOf, workOf } from './process-tree.ts'
 import { stripTests } from './stripped.ts'
 import type { Usage } from './target.ts'
 
@@ -105,6 +106,11 @@ export class ServerProcess {
     }
   }
 
+  /** How long its threads have run, and those of all it has started. */
+  get threadTime(): ThreadTime {
+    return threadTimeOf(this.#child.pid ?? 0)
+  }
+
   /** Path of its UNIX socket, if it has one. */
   get socket(): string {
     return join(this.#folder, SOCKET)
@@ -147,7 +153,8 @@ export class ServerProcess {
   async #usage(question: Question): Promise<Usage> {
     const usage = await this.#ask(question)
     if (usage === undefined) throw new Error(`${this.name} does not say what it has used`)
-    return usage
+    const work = workOf(usage.pids)
+    return work === undefined ? usage : { ...usage, work }
   }
 
   async #ask(question: Question): Promise<Usage | undefined> {

@@ -31,18 +31,26 @@ export interface Usage {
   readonly peakRss: number
   /** Messages that have come to it, where it counts them. */
   readonly received?: number
-  /** What it has asked of the kernel, where that is counted: Linux, and a target that is one process. */
+  /** The processes whose time this is. */
+  readonly pids: readonly number[]
+  /** What these have asked of the kernel, where that is counted. */
   readonly work?: Work
 }
 
-/** Calls and octets of a process, sockets and files alike, `proc_pid_io(5)`. */
+/** Calls and octets of processes, sockets and files alike, `proc_pid_io(5)`. */
 export interface Work {
   readonly reads: number
   readonly writes: number
-  /** Octets in these writes. */
-  readonly written: number
+  /** Octets that the kernel copied for these reads and writes. */
+  readonly copied: number
   /** Octets that went, or will go, to the disk. */
   readonly stored: number
+}
+
+/** What is counted in a round of its own, by `perf stat`: all calls of the system, and those that wait for the disk. */
+export interface Calls {
+  readonly calls: number
+  readonly syncs: number
 }
 
 /** What a file in `targets/` exports as `target`. */
