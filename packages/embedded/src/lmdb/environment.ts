@@ -42,6 +42,9 @@ export class Environment {
   readonly #newest: NewestTransaction
   readonly #encoding: 'binary' | 'msgpack'
   #isOpening = false
+  /** Number of the last transaction of this process that could write. */
+  #transaction = Number.MAX_SAFE_INTEGER
+  #othersWrote = false
   /** Hears the number of LMDB's error when a transaction has failed, or could not begin: of the latter lmdb tells nobody, and keeps its own lock. */
   onFailure: (status: number) => void = () => {}
 
@@ -124,7 +127,15 @@ export class Environment {
 
   /** Within a write transaction that has written nothing: whether it may. If not, it must end without, and be begun anew. */
   mayWrite(): boolean {
-    return this.#newest.isFollowedBy((this.root as Root).getWriteTxnId())
+    const transaction = (this.root as Root).getWriteTxnId()
+    this.#othersWrote = transaction > this.#transaction + 1
+    this.#transaction = transaction
+    return this.#newest.isFollowedBy(transaction)
+  }
+
+  /** Whether another process has written between this transaction, for which {@link mayWrite} was asked, and the one before. */
+  get othersWrote(): boolean {
+    return this.#othersWrote
   }
 
   async close(): Promise<void> {

@@ -64,6 +64,7 @@ export class SharedFile {
       path: this.path,
       root: () => this.#root(),
       mayWrite: () => this.#environment?.mayWrite() ?? false,
+      othersWrote: () => this.#environment?.othersWrote ?? false,
       failed: (cause) => this.#failed(cause),
       wrote: () => this.#wrote(),
       tell: (message) => this.#tell(message),

@@ -15,6 +15,7 @@ test('when what sees to a failure fails too, nobody waits for ever, and the next
       throw new Error('it cannot be closed')
     },
     mayWrite: () => true,
+    othersWrote: () => false,
     wrote: () => {},
     tell: () => {},
   })
@@ -36,14 +37,18 @@ test('when what sees to a failure fails too, nobody waits for ever, and the next
   assert.deepEqual([tries, await writer.end()], [2, true])
 })
 
-/** A writer over a file that notes what each of its transactions was of; `during` runs in each. */
-function noting(during: () => void = () => {}): {
+/** A writer over a file that notes what each of its transactions was of; `during` runs in each, which begins when there is a `lock`. */
+function noting(
+  during: () => void = () => {},
+  { lock = async () => {}, hasSiblings = false }: { lock?: () => Promise<void>; hasSiblings?: boolean } = {},
+): {
   readonly writer: Writer
   readonly transactions: string[][]
   add(name: string, canWait: boolean): Promise<unknown>
 } {
   const transactions: string[][] = []
   const transaction = async (action: () => unknown): Promise<unknown> => {
+    await lock()
     transactions.push([])
     const result = action()
     during()
@@ -54,6 +59,7 @@ function noting(during: () => void = () => {}): {
     root: async () => ({ transaction }) as unknown as RootDatabase, // nothing else of it is used
     failed: async () => false,
     mayWrite: () => true,
+    othersWrote: () => hasSiblings,
     wrote: () => {},
     tell: () => {},
   })
@@ -106,4 +112,51 @@ test('who ends leaves nothing behind that could wait, also not what came while o
   assert.equal(await writer.end(), true)
   assert.deepEqual(transactions, [['end'], ['late end']])
   await Promise.all([end, late])
+})
+
+test('what comes while another process has the lock shares the transaction, and the next waits a moment for company', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let now = 1_000
+  t.mock.method(performance, 'now', () => now)
+  const locks: (() => void)[] = []
+  const { transactions, add } = noting(undefined, {
+    lock: () => new Promise((resolve) => locks.push(resolve)),
+    hasSiblings: true,
+  })
+  const first = add('first', false)
+  await turns()
+  assert.equal(locks.length, 1)
+  const second = add('second', false)
+  await turns()
+  now += 5
+  locks.pop()?.()
+  await Promise.all([first, second])
+  assert.deepEqual(transactions, [['first', 'second']])
+  const third = add('third', false)
+  await turns()
+  assert.equal(locks.length, 0)
+  const fourth = add('fourth', false)
+  t.mock.timers.tick(3)
+  await turns()
+  locks.pop()?.()
+  await Promise.all([third, fourth])
+  assert.deepEqual(transactions.at(-1), ['third', 'fourth'])
+})
+
+test('of one process alone what comes after a transaction was asked for is of the next, which waits for nobody', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let now = 1_000
+  t.mock.method(performance, 'now', () => now)
+  const locks: (() => void)[] = []
+  const { transactions, add } = noting(undefined, { lock: () => new Promise((resolve) => locks.push(resolve)) })
+  const first = add('first', false)
+  await turns()
+  const second = add('second', false)
+  now += 5
+  locks.pop()?.()
+  await first
+  await turns()
+  locks.pop()?.()
+  await second
+  assert.deepEqual(transactions, [['first'], ['second']])
 })

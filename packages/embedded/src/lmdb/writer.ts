@@ -8,8 +8,11 @@ const TELL_MS = 2_000
 const LOOK_MS = 250
 /** Each beginning anew means that another process opened the file at the moment of a commit. */
 const BEGINNINGS = 100
-/** Milliseconds for which what can wait waits for something to share its transaction with. */
+/** Milliseconds for which what can wait, or must wait for another process anyway, waits for something to share its transaction with. */
 const SHARE_MS = 3
+
+/** Milliseconds without the lock after which another process that wrote is in the way. */
+const CONTENDED_MS = 1
 
 /** Something to be done in a transaction. */
 export interface Work {
@@ -34,6 +37,8 @@ export interface WriterHost {
   root(): Promise<RootDatabase>
   /** Within a transaction that has written nothing: whether it may; if not, it is begun anew. */
   mayWrite(): boolean
+  /** After that: whether another process has written since the transaction before. */
+  othersWrote(): boolean
   /** A transaction failed: does what can be done, and resolves to whether those that make room may try again. */
   failed(cause: unknown): Promise<boolean>
   /** A transaction is on its way again, or is not. */
@@ -56,6 +61,8 @@ export class Writer {
   #waitsSince: number | undefined
   #watch: NodeJS.Timeout | undefined
   #isTold = false
+  /** Another process had the lock when the last transaction was asked for. */
+  #isContended = false
   #lost: EmbeddedError | undefined
 
   constructor(host: WriterHost) {
@@ -145,6 +152,8 @@ export class Writer {
     // A turn of the event loop: everything that comes in with the same bytes from the sockets shares the sync.
     await new Promise(setImmediate)
     do {
+      // Processes that take turns write the same pages in each: fewer and larger transactions of each leave more to all.
+      if (this.#isContended) await new Promise((go) => setTimeout(go, SHARE_MS))
       const batch = this.#pending
       this.#pending = []
       try {
@@ -158,7 +167,7 @@ export class Writer {
     this.#begin()
   }
 
-  async #write(batch: readonly Work[]): Promise<void> {
+  async #write(batch: Work[]): Promise<void> {
     try {
       await this.#commit(batch)
     } catch (error) {
@@ -174,7 +183,8 @@ export class Writer {
     }
   }
 
-  async #commit(batch: readonly Work[]): Promise<void> {
+  /** What comes while another process has the lock shares the transaction, and is then in the batch. */
+  async #commit(batch: Work[]): Promise<void> {
     const root = await this.#host.root()
     const ends: (() => void)[] = []
     this.#asked = batch
@@ -182,7 +192,13 @@ export class Writer {
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
     try {
       await this.#transact(root, () => {
-        // It is empty when the write was given up: its caller has been told so, and nothing of it may happen.
+        // Without those who were given up: their callers have been told so, and nothing of it may happen.
+        this.#isContended = this.waitedMs > CONTENDED_MS && this.#host.othersWrote()
+        if (this.#isContended) {
+          this.#asked = this.#asked.concat(this.#pending)
+          batch.push(...this.#pending)
+          this.#pending = []
+        }
         const asked = this.#asked
         this.#begun()
         this.#lasts = []
