@@ -1,6 +1,6 @@
 /** What the figures of the scenarios have to be. */
 
-/** A figure that has to hold: `target` divided by `against` (or by itself: an absolute figure, `cpu` in ms a message). */
+/** A figure that has to hold: `target` divided by `against` (or by itself: an absolute figure, `cpu` in ms a message, `wait` in ms). */
 export interface Bar {
   readonly scenario: string
   /** `peakRss` in MB, `idle` in octets a session; both only by themselves. */
@@ -18,20 +18,36 @@ const SMALL_SCENARIOS = ['many-20', 'many-200', 'pipelined', 'one-20', 'one-200'
 const QUEUE_SCENARIOS = ['queue', 'queue-200', 'queue-one', 'queue-one-200']
 
 export const BARS: readonly Bar[] = [
-  { scenario: 'many-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
+  { scenario: 'many-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.4 },
+  {
+    scenario: 'many-20',
+    figure: 'cpu',
+    target: 'postroad',
+    against: 'wire',
+    isDifference: true,
+    atMost: 0.025,
+  },
   { scenario: 'many-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
-  { scenario: 'one-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
+  { scenario: 'one-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.35 },
   { scenario: 'one-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
   { scenario: 'many-20', figure: 'cpu', target: 'postroad-plugins', against: 'postroad', atMost: 1.15 },
   { scenario: 'large', figure: 'cpu', target: 'wire', against: 'floor', atMost: 1.6 },
   { scenario: 'large', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.6 },
-  { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
+  { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.45 },
   ...SMALL_SCENARIOS.map(
     (scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 }),
   ),
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
   { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
   { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
+  {
+    scenario: 'policy',
+    figure: 'cpu',
+    target: 'postroad-policy',
+    against: 'postroad',
+    isDifference: true,
+    atMost: 0.1,
+  },
   { scenario: 'policy', figure: 'peakRss', target: 'postroad-policy', atMost: 260 },
   { scenario: 'receive', figure: 'cpu', target: 'receive', against: 'receive-plugin', atMost: 1.2 },
   { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
@@ -79,6 +95,13 @@ export const BARS: readonly Bar[] = [
     { scenario, figure: 'rate', target: 'postroad-queue', against: 'haraka', atLeast: 2.5 },
   ]),
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
+  { scenario: 'queue', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.12 },
+  { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 5.5 },
+  { scenario: 'queue-chunks', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.105 },
+  { scenario: 'queue-chunks', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 6.5 },
+  { scenario: 'queue-one', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.15 },
+  { scenario: 'queue-one', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 4.5 },
+  { scenario: 'redis-queue', figure: 'cpu', target: 'postroad-redis-queue', against: 'postroad-queue', atMost: 1.6 },
   ...['latency-one', 'latency-one-pipelined'].map(
     (scenario): Bar => ({ scenario, figure: 'wait', target: 'postroad-queue', against: 'postfix', atMost: 1 }),
   ),
@@ -94,8 +117,11 @@ export const BARS: readonly Bar[] = [
   { scenario: 'injection', figure: 'rate', target: 'postroad-injection', against: 'postroad-queue', atLeast: 0.8 },
   { scenario: 'injection', figure: 'cpu', target: 'postroad-injection', against: 'postroad-queue', atMost: 1.3 },
   { scenario: 'backlog', figure: 'rate', target: 'postroad-queue-backlog', against: 'postroad-queue', atLeast: 0.9 },
-  { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 1 },
-  { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.5 },
-  { scenario: 'queue-large', figure: 'peakRss', target: 'postroad-queue', atMost: 200 },
-  { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 20_000 },
+  { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 2 },
+  { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.42 },
+  { scenario: 'queue-large', figure: 'peakRss', target: 'postroad-queue', atMost: 180 },
+  { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 8_000 },
+  { scenario: 'start', figure: 'cpu', target: 'postroad-start', atMost: 350 },
+  { scenario: 'start', figure: 'wait', target: 'postroad-start', atMost: 400 },
+  { scenario: 'start', figure: 'peakRss', target: 'postroad-start', atMost: 85 },
 ]

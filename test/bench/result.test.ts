@@ -68,3 +68,24 @@ test('a target from two checkouts is held against itself, pair by pair', () => {
     { bar: 's: cpu of ours, now / before, median of 3 pairs, ≤ 1.05', value: 1.06, limit: 1.05, isMet: false },
   ])
 })
+
+test('CPU and waiting are held against a bar by themselves, in ms', () => {
+  const rounds = [410, 390, 401].map((p50) => ({ cpu: 300, rate: 1, wait: { p50, p99: p50 } }))
+  const bars = [
+    { scenario: 's', figure: 'wait', target: 'ours', atMost: 400 },
+    { scenario: 's', figure: 'cpu', target: 'ours', atMost: 350 },
+  ] as const
+  assert.deepEqual(judge(scenario, [{ target: 'ours', rounds, peakRss: 0 }], bars), [
+    { bar: 's: wait of ours ≤ 400', value: 401, limit: 400, isMet: false },
+    { bar: 's: cpu of ours ≤ 350', value: 300, limit: 350, isMet: true },
+  ])
+})
+
+test('the work of a message: its CPU, what the kernel was asked for, and calls and syncs where they were counted', () => {
+  const work = { reads: 6.5, writes: 8, copied: 20_000, stored: 30_000 }
+  const ours = { target: 'ours', rounds: [{ cpu: 0.3, rate: 1, work }], peakRss: 1e6 }
+  const text = formatFigures(scenario, [{ ...ours, calls: { calls: 16.9, syncs: 0.1 } }])
+  const before = 'work per message, ours: 0.300 ms CPU, 8.00 writes, 6.50 reads'
+  assert.ok(text.includes(`${before}, 16.9 calls, 0.10 syncs, 20.0 KB copied, 30.0 KB to the disk`), text)
+  assert.ok(formatFigures(scenario, [ours]).includes(`${before}, 20.0 KB copied`))
+})

@@ -74,11 +74,11 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
       const own = find(target)
       const other = figure === 'wait' ? slowest(figures, against) : find(against)
       const value =
-        figure === 'cpu' && against === undefined
-          ? own && median(own.rounds.map(({ cpu }) => cpu))
-          : figure === 'cpu' || figure === 'rate' || figure === 'wait' || figure === 'wait99'
-            ? own && other && (isDifference ? difference : ratio)(own, other, figure)
-            : own && absolute(own, figure)
+        figure === 'idle' || figure === 'peakRss'
+          ? own && absolute(own, figure)
+          : against === undefined
+            ? own && median(own.rounds.map((round) => figureOf(round, figure)))
+            : own && other && (isDifference ? difference : ratio)(own, other, figure)
       if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
       const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` ${isDifference ? '−' : '/'} ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
