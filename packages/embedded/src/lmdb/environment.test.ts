@@ -38,3 +38,19 @@ test('a table of readers that others have filled is no panic', async (t) => {
   }
   assert.equal(environment.isBroken(), false)
 })
+
+test('who writes is told whether another has written since its last transaction', async (t) => {
+  const [environment, other] = await openTwo(t)
+  /** What it was told in a transaction of its own that writes. */
+  const write = (one: Environment): Promise<boolean> =>
+    one.root.transaction(() => {
+      assert.ok(one.mayWrite())
+      one.root.put('count', Buffer.from('1'))
+      return one.othersWrote
+    })
+  assert.equal(await write(environment), false)
+  assert.equal(await write(environment), false)
+  await write(other)
+  assert.equal(await write(environment), true)
+  assert.equal(await write(environment), false)
+})

@@ -143,20 +143,27 @@ test('what comes while another process has the lock shares the transaction, and 
   assert.deepEqual(transactions.at(-1), ['third', 'fourth'])
 })
 
-test('of one process alone what comes after a transaction was asked for is of the next, which waits for nobody', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
-  let now = 1_000
-  t.mock.method(performance, 'now', () => now)
-  const locks: (() => void)[] = []
-  const { transactions, add } = noting(undefined, { lock: () => new Promise((resolve) => locks.push(resolve)) })
-  const first = add('first', false)
-  await turns()
-  const second = add('second', false)
-  now += 5
-  locks.pop()?.()
-  await first
-  await turns()
-  locks.pop()?.()
-  await second
-  assert.deepEqual(transactions, [['first'], ['second']])
-})
+for (const [who, hasSiblings, waited] of [
+  ['one process alone', false, 5],
+  ['a process that found the lock free', true, 0],
+] as const)
+  test(`of ${who} what comes after a transaction was asked for is of the next, which waits for nobody`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    let now = 1_000
+    t.mock.method(performance, 'now', () => now)
+    const locks: (() => void)[] = []
+    const { transactions, add } = noting(undefined, {
+      lock: () => new Promise((resolve) => locks.push(resolve)),
+      hasSiblings,
+    })
+    const first = add('first', false)
+    await turns()
+    const second = add('second', false)
+    now += waited
+    locks.pop()?.()
+    await first
+    await turns()
+    locks.pop()?.()
+    await second
+    assert.deepEqual(transactions, [['first'], ['second']])
+  })

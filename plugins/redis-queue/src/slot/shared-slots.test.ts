@@ -11,13 +11,13 @@ const DOWN = { health: 'down' } as const
 /** What Redis is asked, by the number of arguments of the scripts; `state` says whether something is known against the destination. */
 function fakeLink(state = 0): { readonly link: RedisLink; readonly asked: string[] } {
   const asked: string[] = []
-  const run = async (script: Script, _keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
+  const run = async (_script: Script, _keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
     if (args.length === 3) {
       asked.push('enter')
       return ['enter', state, '']
     }
     asked.push(`leave ${args[1]}${args[7] === 1 ? ', well' : ''}`)
-    return script.sha === '' ? undefined : 0
+    return 0
   }
   return { link: { prefix: 'p', run } as unknown as RedisLink, asked } // only what slots need
 }
